@@ -1,0 +1,64 @@
+"""Public constants, and names that programs have come to import from here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _settings
+
+DEVELOPER_SIGN_ON_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+"""The public application users sign in to when none is named; the Azure CLI uses the same."""
+VSCODE_CLIENT_ID = "aebc6443-996d-45c2-90f0-388ff96faa56"
+"""The Visual Studio Code Azure extensions' application."""
+
+
+class _Hosts(type):
+    """Germany's cloud closed on 2021-10-29. Its host still resolves, with a warning."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name == "AZURE_GERMANY":
+            import warnings
+
+            warnings.warn(
+                f"{cls.__name__}.AZURE_GERMANY is deprecated: Microsoft Cloud Germany closed on 2021-10-29.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return "login.microsoftonline.de"
+        raise AttributeError(f"{name} not found in {cls.__name__}")
+
+
+class AzureAuthorityHosts(metaclass=_Hosts):
+    """Hosts of the authorities of Microsoft's clouds, for the `authority` keyword and AZURE_AUTHORITY_HOST."""
+
+    AZURE_PUBLIC_CLOUD = "login.microsoftonline.com"
+    AZURE_CHINA = "login.chinacloudapi.cn"
+    AZURE_GOVERNMENT = "login.microsoftonline.us"
+
+
+class KnownAuthorities(AzureAuthorityHosts):
+    """The former name of AzureAuthorityHosts."""
+
+
+class EnvironmentVariables:
+    """Names of environment variables, kept for programs that import them from here."""
+
+    AZURE_CLIENT_ID = _settings.CLIENT_ID
+    AZURE_CLIENT_SECRET = _settings.CLIENT_SECRET
+    AZURE_TENANT_ID = _settings.TENANT_ID
+    CLIENT_SECRET_VARS = (AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_TENANT_ID)
+
+    AZURE_CLIENT_CERTIFICATE_PATH = _settings.CERTIFICATE_PATH
+    AZURE_CLIENT_CERTIFICATE_PASSWORD = _settings.CERTIFICATE_PASSWORD
+    AZURE_CLIENT_SEND_CERTIFICATE_CHAIN = _settings.SEND_CERTIFICATE_CHAIN
+    CERT_VARS = (AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_TENANT_ID)
+
+    AZURE_USERNAME = _settings.USERNAME
+    AZURE_PASSWORD = _settings.PASSWORD
+    USERNAME_PASSWORD_VARS = (AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD)
+
+    AZURE_AUTHORITY_HOST = _settings.AUTHORITY_HOST
+    AZURE_REGIONAL_AUTHORITY_NAME = _settings.REGIONAL_AUTHORITY
+    AZURE_FEDERATED_TOKEN_FILE = _settings.FEDERATED_TOKEN_FILE
+    AZURE_TOKEN_CREDENTIALS = _settings.TOKEN_CREDENTIALS
+    WORKLOAD_IDENTITY_VARS = (AZURE_AUTHORITY_HOST, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE)

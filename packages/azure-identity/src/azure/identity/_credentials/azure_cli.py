@@ -1,0 +1,169 @@
+"""The account the Azure CLI is signed in with. Nothing on the wire from here: one run of `az account
+get-access-token`."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from typing import TYPE_CHECKING, Optional, Sequence
+
+from .._developer_tool import DeveloperToolFlow, find_program, working_directory
+from .._messages import CannotRun, Command, TimedOut
+from .._protocols.scopes import resource_of
+from .._shells import AsyncCredential, SyncCredential
+from .._twins import AIO, public
+
+if TYPE_CHECKING:
+    from .._io import FlowIO
+    from .._messages import Completed, Token, TokenRequest
+
+_LOGGER = logging.getLogger(__name__)
+_SUBSCRIPTION = re.compile(r"\A[A-Za-z0-9_. -]+\Z")
+_NOT_SIGNED_IN = ("az login", "az account set")
+
+
+class AzureCliFlow(DeveloperToolFlow):
+    """Authenticates as the account the Azure CLI is signed in with.
+
+    Sign in first, by `az login`.
+
+    :keyword str tenant_id: tenant to request tokens from. Default: the one of the Azure CLI's current subscription.
+    :keyword str subscription: name or id of the subscription whose account is used. Default: the Azure CLI's current
+        one.
+    :keyword additionally_allowed_tenants: tenants besides `tenant_id` that a caller may request tokens from; `*` allows
+        any. Without a `tenant_id` any tenant is allowed. Default: none.
+    :paramtype additionally_allowed_tenants: list[str]
+    :keyword float process_timeout: seconds to wait for the Azure CLI. Default: 10.
+    :raises ValueError: an argument has characters that tenants or subscriptions do not have.
+
+    Within `DefaultAzureCredential` every failure of the tool is a `CredentialUnavailableError`, so that the next member
+    is asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str = "",
+        subscription: Optional[str] = None,
+        additionally_allowed_tenants: Optional[Sequence[str]] = None,
+        process_timeout: float = 10,
+    ) -> None:
+        super().__init__(tenant_id, additionally_allowed_tenants, process_timeout)
+        if subscription and not _SUBSCRIPTION.match(subscription):
+            raise ValueError(
+                f"subscription {subscription!r} is invalid: only letters, digits, underscores, periods, hyphens and "
+                "spaces are allowed. "
+                "If the subscription's name has other characters, use its id instead."
+            )
+        self.subscription = subscription
+
+    def _check(self, ask: TokenRequest) -> None:
+        if ask.claims:
+            raise self._claims_refused(ask)
+        super()._check(ask)
+        resource_of(ask.scopes)
+
+    async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
+        from .._errors import CredentialUnavailableError, help_link, redacted
+        from .._protocols.tool_output import UnexpectedOutput, parse_azure_cli
+
+        program = find_program("az.cmd", "az") if _on_windows() else find_program("az")
+        if program is None:
+            raise CredentialUnavailableError(
+                f"{self._who}: Azure CLI not found on path. Install it. {help_link('azure-cli')}"
+            )
+        try:
+            done = await io.run(self._command(program, ask))
+        except TimedOut as error:
+            raise CredentialUnavailableError(
+                f"{self._who}: Timed out waiting for Azure CLI: {error}. A cold start can take that long; create "
+                "the credential "
+                f"with a larger process_timeout. {help_link('azure-cli')}"
+            ) from error
+        except CannotRun as error:
+            raise CredentialUnavailableError(
+                f"{self._who}: Failed to execute {program}: {error}. {help_link('azure-cli')}"
+            ) from error
+        if done.returncode != 0:
+            raise self._tool_failed(ask, done)
+        try:
+            return parse_azure_cli(done.stdout)
+        except UnexpectedOutput as error:
+            raise self._failure(
+                ask,
+                f"{self._who}: Unexpected output from Azure CLI: {error}. It printed: "
+                f"{redacted(done.stdout, limit=400) or 'nothing'} "
+                f"{help_link('azure-cli')} https://aka.ms/azsdk/python/identity/azclicredential/troubleshoot",
+            ) from None
+
+    def _command(self, program: str, ask: TokenRequest) -> Command:
+        from .._errors import CredentialUnavailableError
+
+        argv = [program, "account", "get-access-token", "--output", "json", "--resource", resource_of(ask.scopes)]
+        tenant = self._tenant_for(ask)
+        if tenant:
+            argv += ["--tenant", tenant]
+        if self.subscription:
+            argv += ["--subscription", self.subscription]
+        try:
+            folder = working_directory()
+        except LookupError as error:
+            raise CredentialUnavailableError(f"{self._who}: the Azure CLI cannot be started: {error}.") from None
+        _LOGGER.debug("Running %s", argv)
+        return Command(tuple(argv), self._process_timeout, {"AZURE_CORE_NO_COLOR": "true"}, folder)
+
+    def _tool_failed(self, ask: TokenRequest, done: Completed) -> Exception:
+        from .._errors import CredentialUnavailableError, help_link, redacted
+
+        words = redacted(done.stderr)
+        if done.returncode == 127 or done.stderr.startswith("'az' is not recognized"):
+            return CredentialUnavailableError(
+                f"{self._who}: Azure CLI not found on path. Install it. {help_link('azure-cli')}"
+            )
+        if any(phrase in done.stderr for phrase in _NOT_SIGNED_IN) and "AADSTS" not in done.stderr:
+            tenant = self._tenant_for(ask)
+            command = f"az login --tenant {tenant}" if tenant else "az login"
+            return CredentialUnavailableError(
+                f"{self._who}: Please run 'az login' to set up an account: run '{command}'. Azure CLI said: {words} "
+                f"{help_link('azure-cli')}"
+            )
+        if words:
+            return self._failure(ask, f"{self._who}: Azure CLI failed: {words} {help_link('azure-cli')}")
+        return self._failure(
+            ask,
+            f"{self._who}: Failed to invoke Azure CLI: it ended with status {done.returncode} and said nothing. "
+            f"{help_link('azure-cli')}",
+        )
+
+    def _claims_refused(self, ask: TokenRequest) -> Exception:
+        """The tool cannot answer a claims challenge by itself: a person has to sign in with it."""
+        from .._errors import CredentialUnavailableError, help_link
+
+        challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
+        command = f"az login --claims-challenge {challenge}"
+        if ask.tenant:
+            command += f" --tenant {ask.tenant}"
+        if ask.scopes:
+            command += f" --scope {ask.scopes[0]}"
+        return CredentialUnavailableError(
+            f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Azure CLI 2.76.0 or "
+            f"later): {command} "
+            f"{help_link('claims-challenge')}"
+        )
+
+
+def _on_windows() -> bool:
+    import sys
+
+    return sys.platform.startswith("win")
+
+
+@public("AzureCliCredential")
+class AzureCliCredential(AzureCliFlow, SyncCredential):
+    __doc__ = AzureCliFlow.__doc__
+
+
+@public("AzureCliCredential", AIO)
+class AsyncAzureCliCredential(AzureCliFlow, AsyncCredential):
+    __doc__ = AzureCliFlow.__doc__

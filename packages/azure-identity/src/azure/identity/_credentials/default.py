@@ -1,0 +1,267 @@
+"""The default chain: whatever way to authenticate there is where the program runs.
+
+`LINKS` is the chain, one row a member, in the order members are asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
+
+from .. import _settings
+from .._messages import IN_DEFAULT_CHAIN
+from .._shells import AsyncCredential, SyncCredential
+from .._twins import AIO, public
+from .chained import ChainFlow
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._cache.memory import Entry
+    from .._io import FlowIO
+    from .._messages import TokenRequest
+    from .._persistence import TokenCachePersistenceOptions
+    from .._settings import PipelineOptions
+
+DEV, PROD = "dev", "prod"
+
+
+class Link(NamedTuple):
+    """One member of the default chain."""
+
+    name: str
+    """The credential's public name; in lower case also its name in AZURE_TOKEN_CREDENTIALS."""
+    exclude: str
+    """The keyword that leaves it out."""
+    group: str
+    """The group of AZURE_TOKEN_CREDENTIALS it belongs to; empty for none."""
+    make: Callable[[DefaultAzureFlow], Any]
+    """Makes the member, of the same face as the chain."""
+    included: bool = True
+    """Whether it is a member by default."""
+
+
+LINKS: tuple[Link, ...] = (
+    Link(
+        "EnvironmentCredential",
+        "exclude_environment_credential",
+        PROD,
+        lambda chain: chain._entra("EnvironmentCredential", _quiet=True),
+    ),
+    Link("AzureCliCredential", "exclude_cli_credential", DEV, lambda chain: chain._tool("AzureCliCredential")),
+)
+
+_FORBIDDEN = {
+    "tenant_id": "name the tenant of each member: interactive_browser_tenant_id, shared_cache_tenant_id, "
+    "workload_identity_tenant_id, ...",
+    "client_id": "name the client of each member: managed_identity_client_id, workload_identity_client_id, ...",
+    "username": "use shared_cache_username",
+    "token_file_path": f"set {_settings.FEDERATED_TOKEN_FILE}",
+}
+
+
+class _FromEnvironment:
+    """The default of keywords whose absence, unlike None, means to look in the environment."""
+
+    def __repr__(self) -> str:
+        return "<from the environment>"
+
+
+_ENV: Any = _FromEnvironment()
+
+
+class DefaultAzureFlow(ChainFlow):
+    """Authenticates in whatever way the program's surroundings offer: start here.
+
+    Asks its members in order, and stays with the first that has a token:
+
+    1. `EnvironmentCredential`: a service principal described by environment variables.
+    2. `AzureCliCredential`: the account the Azure CLI is signed in with.
+
+    A member that is not configured is passed over; one that is configured but refused ends the search, since another
+    identity would be a surprise. Developer tools are the exception: when one fails, the next is asked. When no member
+    could try, `CredentialUnavailableError` is raised, else `ClientAuthenticationError`; the message lists every member
+    that was asked, and why it had no token.
+
+    The environment variable `AZURE_TOKEN_CREDENTIALS` chooses members: `dev` (developer tools), `prod` (environment and
+    Azure hosts), or the name of one, such as `AzureCliCredential`. The keywords `exclude_...` override it in both
+    directions.
+
+    :keyword str authority: host of the authority for all members, such as `AzureAuthorityHosts.AZURE_CHINA`. Default:
+        `AZURE_AUTHORITY_HOST`, else the public cloud.
+    :keyword bool exclude_environment_credential: leave out `EnvironmentCredential`. Default: False.
+    :keyword bool exclude_workload_identity_credential: leave out `WorkloadIdentityCredential`. Default: False.
+    :keyword bool exclude_managed_identity_credential: leave out `ManagedIdentityCredential`. Default: False.
+    :keyword bool exclude_shared_token_cache_credential: leave out `SharedTokenCacheCredential`. Default: False.
+    :keyword bool exclude_visual_studio_code_credential: leave out `VisualStudioCodeCredential`. Default: False.
+    :keyword bool exclude_cli_credential: leave out `AzureCliCredential`. Default: False.
+    :keyword bool exclude_powershell_credential: leave out `AzurePowerShellCredential`. Default: False.
+    :keyword bool exclude_developer_cli_credential: leave out `AzureDeveloperCliCredential`. Default: False.
+    :keyword bool exclude_interactive_browser_credential: leave out `InteractiveBrowserCredential`. Default: True.
+    :keyword bool exclude_broker_credential: leave out the broker. Default: False.
+    :keyword str managed_identity_client_id: client id, object id or resource id of a user-assigned managed identity.
+        Default: `AZURE_CLIENT_ID`; None for the system-assigned one.
+    :keyword str workload_identity_client_id: client id for workload identity. Default: `managed_identity_client_id`.
+    :keyword str workload_identity_tenant_id: tenant for workload identity. Default: `AZURE_TENANT_ID`.
+    :keyword str interactive_browser_tenant_id: tenant to sign in to. Default: `AZURE_TENANT_ID`.
+    :keyword str interactive_browser_client_id: application to sign in to. Default: a Microsoft developer application.
+    :keyword str broker_tenant_id: tenant for the broker. Default: `AZURE_TENANT_ID`.
+    :keyword str broker_client_id: application for the broker. Default: a Microsoft developer application.
+    :keyword str shared_cache_username: account for the shared token cache. Default: `AZURE_USERNAME`.
+    :keyword str shared_cache_tenant_id: tenant for the shared token cache. Default: `AZURE_TENANT_ID`.
+    :keyword str visual_studio_code_tenant_id: tenant for Visual Studio Code. Default: that of the account signed in
+        there.
+    :keyword float process_timeout: seconds to wait for a developer tool. Default: 10.
+    :keyword bool require_envvar: insist that `AZURE_TOKEN_CREDENTIALS` is set. Default: False.
+    :keyword additionally_allowed_tenants: tenants besides a member's own that a caller may request tokens from; `*`
+        allows any.
+    :paramtype additionally_allowed_tenants: list[str]
+    :keyword bool disable_instance_discovery: trust an authority that Microsoft does not know. Default: False.
+    :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
+    :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
+    :raises ValueError: an argument or AZURE_TOKEN_CREDENTIALS is malformed, or no member is left.
+    :raises TypeError: a keyword looks like a misspelt one, or belongs to a single member.
+
+    All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted
+    too. A member that cannot be set up never makes this constructor fail: it reports its problem when it is asked.
+    """
+
+    _context = IN_DEFAULT_CHAIN
+    _sticky = True
+
+    def __init__(
+        self,
+        *,
+        authority: Optional[str] = None,
+        exclude_environment_credential: Optional[bool] = None,
+        exclude_workload_identity_credential: Optional[bool] = None,
+        exclude_managed_identity_credential: Optional[bool] = None,
+        exclude_shared_token_cache_credential: Optional[bool] = None,
+        exclude_visual_studio_code_credential: Optional[bool] = None,
+        exclude_cli_credential: Optional[bool] = None,
+        exclude_powershell_credential: Optional[bool] = None,
+        exclude_developer_cli_credential: Optional[bool] = None,
+        exclude_interactive_browser_credential: Optional[bool] = None,
+        exclude_broker_credential: Optional[bool] = None,
+        managed_identity_client_id: Optional[str] = _ENV,
+        workload_identity_client_id: Optional[str] = _ENV,
+        workload_identity_tenant_id: Optional[str] = _ENV,
+        interactive_browser_tenant_id: Optional[str] = _ENV,
+        interactive_browser_client_id: Optional[str] = None,
+        broker_tenant_id: Optional[str] = _ENV,
+        broker_client_id: Optional[str] = None,
+        shared_cache_username: Optional[str] = _ENV,
+        shared_cache_tenant_id: Optional[str] = _ENV,
+        visual_studio_code_tenant_id: Optional[str] = None,
+        process_timeout: float = 10,
+        require_envvar: bool = False,
+        additionally_allowed_tenants: Optional[Sequence[str]] = None,
+        disable_instance_discovery: Optional[bool] = None,
+        cache_persistence_options: Optional[TokenCachePersistenceOptions] = None,
+        **options: Unpack[PipelineOptions],
+    ) -> None:
+        from .._entra import configured_authority
+
+        given = {
+            name: value
+            for name, value in locals().items()
+            if name not in ("self", "options", "__class__", "configured_authority")
+        }
+        if options:
+            self._refuse_misplaced(options, tuple(given))
+        self._given = given
+        self._shared: dict[str, Any] = dict(options)
+        for name in ("additionally_allowed_tenants", "disable_instance_discovery", "cache_persistence_options"):
+            if given[name] is not None:
+                self._shared[name] = given[name]
+        self._authority = configured_authority(authority).url
+        chosen = _choose(given, _settings.read(_settings.TOKEN_CREDENTIALS), require_envvar)
+        self.credentials = tuple(self._member(link) for link in chosen)
+
+    def _refuse_misplaced(self, options: Mapping[str, Any], parameters: tuple[str, ...]) -> None:
+        for name, advice in _FORBIDDEN.items():
+            if name in options:
+                raise TypeError(f"{self._who}() does not take {name!r}, since its members differ in it: {advice}.")
+        _settings.refuse_near_misses(self._who, options, parameters)
+
+    def _member(self, link: Link) -> Any:
+        try:
+            return link.make(self)
+        except ImportError:
+            raise  # aiohttp is missing, say: that concerns the whole chain
+        except (ValueError, TypeError, OSError) as error:
+            return (BrokenMember if isinstance(self, SyncCredential) else AsyncBrokenMember)(link.name, error)
+
+    def _entra(self, name: str, **extra: Any) -> Any:
+        """A member that talks to Microsoft Entra ID."""
+        return self._sibling(name)(authority=self._authority, **self._shared, **extra)
+
+    def _tool(self, name: str, **extra: Any) -> Any:
+        """A member that starts a developer tool."""
+        return self._sibling(name)(process_timeout=self._given["process_timeout"], **extra)
+
+
+def _choose(given: Mapping[str, Any], selection: Optional[str], require: bool) -> list[Link]:
+    """The members: AZURE_TOKEN_CREDENTIALS decides, then the exclude keywords that were given."""
+    if selection is None and require:
+        raise ValueError(
+            f"{_settings.TOKEN_CREDENTIALS} must be set, because require_envvar=True was given: to dev, prod, or a "
+            "credential's name."
+        )
+    wanted = (selection or "").lower()
+    names = sorted(link.name.lower() for link in LINKS if link.group or not link.included)
+    if wanted and wanted not in (DEV, PROD, *names):
+        raise ValueError(
+            f"Invalid value for {_settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: "
+            f"{', '.join((DEV, PROD, *names))}."
+        )
+    chosen = []
+    for link in LINKS:
+        excluded = given.get(link.exclude)
+        if excluded is None:
+            excluded = not (wanted in (link.group, link.name.lower()) if wanted else link.included)
+        if not excluded:
+            chosen.append(link)
+    if not chosen:
+        raise ValueError("at least one credential is required, but all members of the chain are excluded.")
+    return chosen
+
+
+class BrokenFlow(ChainFlow):
+    """Stands in for a member that could not be set up: it is configured, but wrongly. Says so when it is asked, and
+    ends the chain there."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self._credential_name = name
+        self._error = error
+        self.credentials = ()
+
+    @property
+    def _who(self) -> str:
+        return self._credential_name
+
+    async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
+        from .._errors import AuthenticationFailedError, help_link, redacted
+
+        text = self._error.strerror if isinstance(self._error, OSError) else str(self._error)
+        raise AuthenticationFailedError(
+            f"{self._credential_name} is configured, but wrongly: {redacted(text or repr(self._error))} "
+            f"{help_link('chain-failed')}"
+        ) from self._error
+
+
+class BrokenMember(BrokenFlow, SyncCredential):
+    """The blocking face."""
+
+
+class AsyncBrokenMember(BrokenFlow, AsyncCredential):
+    """The suspending face."""
+
+
+@public("DefaultAzureCredential")
+class DefaultAzureCredential(DefaultAzureFlow, SyncCredential):
+    __doc__ = DefaultAzureFlow.__doc__
+
+
+@public("DefaultAzureCredential", AIO)
+class AsyncDefaultAzureCredential(DefaultAzureFlow, AsyncCredential):
+    __doc__ = DefaultAzureFlow.__doc__

@@ -1,0 +1,300 @@
+"""What all credentials that ask Microsoft Entra ID have in common: authority, tenant, discovery, and one exchange with
+the token endpoint.
+
+In order, on the wire: an instance discovery, only for a host that is neither Microsoft's nor this machine and not
+trusted by `disable_instance_discovery`, once per process and host; a question to IMDS, only when
+`AZURE_REGIONAL_AUTHORITY_NAME` asks to detect the region and nothing else tells it, once per process; then one POST to
+the token endpoint, repeated once if the service says that its trouble is temporary.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Mapping, Optional
+
+from . import _settings
+from ._cache.memory import TokenKey
+from ._flow import Flow, split_options
+from ._messages import Unreachable
+from ._protocols.authority import Authority, is_adfs, parse_authority, token_endpoint, valid_region
+from ._protocols.scopes import canonical_scopes, parse_claims, validate_scopes
+from ._protocols.tenants import TenantNotAllowed, resolve_tenant, validate_tenant
+
+if TYPE_CHECKING:
+    from ._errors import AuthenticationFailedError
+    from ._io import FlowIO
+    from ._messages import Response, Token, TokenRequest
+    from ._protocols.entra import Refusal
+
+TRANSIENT_PAUSE = 1.0
+"""Seconds before the one repetition of a request the service could not serve just now."""
+TRANSIENT_CODE = 90033
+"""AADSTS90033: "A transient error has occurred. Please try again." ("Microsoft identity platform error codes")"""
+
+# Answers that hold for the process: hosts that instance discovery confirmed, and the region (None: looked for, not
+# found).
+_confirmed_hosts: set[str] = set()
+_detected_region: list[Optional[str]] = []
+
+
+def configured_authority(authority: Optional[str], environ: Optional[Mapping[str, str]] = None) -> Authority:
+    """The authority a credential uses: the keyword, else AZURE_AUTHORITY_HOST, else the public cloud."""
+    return parse_authority(
+        authority or _settings.read(_settings.AUTHORITY_HOST, environ) or "login.microsoftonline.com"
+    )
+
+
+class EntraFlow(Flow):
+    """A flow whose tokens come from Microsoft Entra ID (or AD FS)."""
+
+    _tenant: str
+    _client_id: str
+    _regional = False
+    """Whether this grant may go to a regional endpoint."""
+
+    def __init__(
+        self, tenant_id: str, client_id: str, options: Mapping[str, Any], parameters: tuple[str, ...] = ()
+    ) -> None:
+        own, self._pipeline_options = split_options(self._who, options, parameters)
+        if not client_id:
+            raise ValueError("client_id must be the id of an application in Microsoft Entra ID, but it is empty.")
+        self._tenant = validate_tenant(tenant_id)
+        self._client_id = client_id
+        self._authority = configured_authority(own.get("authority"))
+        self._trusted = bool(own.get("disable_instance_discovery"))
+        self._allowed_tenants = _tenant_list(own.get("additionally_allowed_tenants"))
+
+    def _check(self, ask: TokenRequest) -> None:
+        validate_scopes(ask.scopes, ask.method)
+        if ask.claims:
+            parse_claims(ask.claims)
+        self._tenant_for(ask)
+
+    def _tenant_for(self, ask: TokenRequest) -> str:
+        """The tenant to request the token from."""
+        if ask.tenant is None:
+            return self._tenant
+        try:
+            tenant = resolve_tenant(
+                self._tenant,
+                ask.tenant,
+                self._allowed_tenants,
+                multitenant_disabled=_settings.read_flag(_settings.DISABLE_MULTITENANT),
+            )
+        except TenantNotAllowed:
+            from ._errors import AuthenticationFailedError, help_link
+
+            raise AuthenticationFailedError(
+                f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
+                "To enable "
+                "acquiring tokens for it, add it to additionally_allowed_tenants when creating the credential, or "
+                'add "*" to '
+                f"allow any tenant. {help_link('tenant-not-allowed')}"
+            ) from None
+        return validate_tenant(tenant)
+
+    def _key(self, ask: TokenRequest) -> TokenKey:
+        return TokenKey(
+            self._authority.cloud,
+            self._tenant_for(ask).lower(),
+            self._client_id,
+            self._subject(ask),
+            canonical_scopes(ask.scopes),
+            ask.cae,
+        )
+
+    def _subject(self, ask: TokenRequest) -> str:
+        """Whom tokens are for: the application itself, unless a subclass says otherwise."""
+        return ""
+
+    # --- the exchange
+    # ------------------------------------------------------------------------------------------------------
+
+    async def _redeem(self, io: FlowIO, ask: TokenRequest, form: Mapping[str, str]) -> Token:
+        """Send a grant to the token endpoint and read the token, or say why there is none."""
+        from ._protocols.entra import Unusable, parse_refusal, parse_token, token_request
+
+        tenant = self._tenant_for(ask)
+        await self._confirm_authority(io, tenant)
+        url = token_endpoint(self._authority, tenant, await self._region(io, tenant))
+        sent_at = io.now()
+        response = await self._post(
+            io, token_request(url, form, claims=ask.claims, cae=ask.cae, correlation_id=io.new_id())
+        )
+        refusal = parse_refusal(response) if response.status != 200 else None
+        if refusal is not None and (refusal.error == "temporarily_unavailable" or refusal.has(TRANSIENT_CODE)):
+            await io.sleep(TRANSIENT_PAUSE)
+            sent_at = io.now()
+            response = await self._post(
+                io, token_request(url, form, claims=ask.claims, cae=ask.cae, correlation_id=io.new_id())
+            )
+            refusal = parse_refusal(response) if response.status != 200 else None
+        if response.status == 200:
+            try:
+                return parse_token(response, sent_at)
+            except Unusable as error:
+                refusal = parse_refusal(response)
+                if refusal is None:
+                    raise self._unusable(url, str(error), response) from None
+        if refusal is None:
+            raise self._unusable(url, _http_text(response), response)
+        raise self._refused(ask, url, refusal, response, sent_at)
+
+    async def _post(self, io: FlowIO, request: Any) -> Response:
+        try:
+            return await io.send(request)
+        except Unreachable as error:
+            raise self._unreachable(error) from error
+
+    async def _confirm_authority(self, io: FlowIO, tenant: str) -> None:
+        authority = self._authority
+        if self._trusted or not authority.needs_discovery or is_adfs(tenant) or authority.host in _confirmed_hosts:
+            return
+        from ._errors import AuthenticationFailedError, help_link
+        from ._protocols.discovery import instance_request, parse_instance
+
+        async with io.single_flight(("instance discovery", authority.host)) as flight:
+            if flight.shared:
+                return
+            response = await self._post(io, instance_request(authority, tenant, io.new_id()))
+            known = parse_instance(response)
+            if not known:
+                reason = "Microsoft does not know it as an authority" if known is False else _http_text(response)
+                raise AuthenticationFailedError(
+                    f"{self._who}: the authority {authority.url} could not be confirmed: {reason}. If it is an "
+                    "authority you trust, "
+                    "such as that of a private cloud, create the credential with disable_instance_discovery=True. "
+                    "Otherwise check "
+                    f"the 'authority' keyword and {_settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
+                    response.raw,
+                )
+            _confirmed_hosts.add(authority.host)
+            flight.result = True
+
+    async def _region(self, io: FlowIO, tenant: str) -> Optional[str]:
+        """The region whose endpoint to use, or None for the global one."""
+        name = _settings.read(_settings.REGIONAL_AUTHORITY) if self._regional else None
+        if name is None or is_adfs(tenant) or not self._authority.known:
+            return None
+        if name.lower() not in ("tryautodetect", "true"):
+            if not valid_region(name):
+                raise ValueError(
+                    f"{_settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or "
+                    "'tryautodetect', "
+                    f"but it is {name!r}."
+                )
+            return name
+        here = _settings.read(_settings.REGION_NAME)
+        if here is not None:
+            # App Service writes "West US 2"; the regional endpoint wants "westus2".
+            here = here.replace(" ", "").lower()
+            return here if valid_region(here) else None
+        async with io.single_flight("region") as flight:
+            if not flight.shared and not _detected_region:
+                from ._protocols.discovery import parse_region, region_request
+
+                try:
+                    _detected_region.append(parse_region(await io.send(region_request())))
+                except Unreachable:
+                    _detected_region.append(None)
+            flight.result = True
+        return _detected_region[0]
+
+    # --- errors ---------------------------------------------------------------------------------------------
+
+    def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
+        from ._errors import AuthenticationFailedError, help_link
+
+        step = {
+            "tls": "If a proxy or a private authority uses certificates of its own, name its CA file in "
+            "REQUESTS_CA_BUNDLE or by "
+            "connection_verify.",
+            "timeout": "Check the network, the proxy settings (HTTPS_PROXY) and firewalls.",
+        }.get(
+            error.kind,
+            f"Check the network, the proxy settings (HTTPS_PROXY), and the authority ({_settings.AUTHORITY_HOST}).",
+        )
+        return AuthenticationFailedError(
+            f"{self._who}: {error.url} cannot be reached: {error.reason}. {step} {help_link('no-connection')}"
+        )
+
+    def _unusable(self, url: str, reason: str, response: Response) -> AuthenticationFailedError:
+        from ._errors import AuthenticationFailedError, help_link
+
+        return AuthenticationFailedError(
+            f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
+            "answering (a proxy, a "
+            f"sign-in page of the network), or the authority may be wrong ({_settings.AUTHORITY_HOST}). "
+            f"{help_link('unusable-answer')}",
+            response.raw,
+            correlation_id=response.headers.get("client-request-id"),
+        )
+
+    def _refused(
+        self, ask: TokenRequest, url: str, refusal: Refusal, response: Response, sent_at: int
+    ) -> AuthenticationFailedError:
+        from ._entra_help import next_step
+        from ._errors import AuthenticationFailedError, redacted
+
+        text = redacted(refusal.description or refusal.error, *self._secrets(), limit=2000)
+        ids = [
+            f"{label}: {value}"
+            for label, value in (("correlation id", refusal.correlation_id), ("trace id", refusal.trace_id))
+            if value and value not in text
+        ]
+        found = f" ({', '.join(ids)})" if ids else ""
+        return AuthenticationFailedError(
+            f"{self._who}: Microsoft Entra ID refused a token for {' '.join(ask.scopes)} (application "
+            f"{self._client_id}, tenant "
+            f"{self._tenant_for(ask)}). Authentication failed: ({refusal.error}) {text}{found}\n"
+            f"{next_step(refusal, response, sent_at, self._who)}",
+            response.raw,
+            error_code=refusal.error,
+            error_codes=refusal.codes,
+            suberror=refusal.suberror,
+            claims=refusal.claims,
+            correlation_id=refusal.correlation_id,
+            trace_id=refusal.trace_id,
+        )
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Strings that must never appear in a message, should a server send them back."""
+        return ()
+
+
+def _http_text(response: Response) -> str:
+    from ._errors import redacted
+    from ._protocols.entra import content_type, retry_after
+
+    wait = retry_after(response)
+    if response.status == 429 or wait is not None:
+        pause = f" and asks to wait {wait} seconds" if wait is not None else ""
+        return f"HTTP {response.status}: the service is limiting requests{pause}"
+    if not content_type(response).startswith("text/"):
+        return f"HTTP {response.status} ({content_type(response)}, {len(response.body)} bytes)"
+    excerpt = redacted(" ".join(response.body[:2000].decode("utf-8", "replace").split()), limit=160)
+    return (
+        f"HTTP {response.status} ({content_type(response)}): {excerpt}"
+        if excerpt
+        else f"HTTP {response.status} (empty)"
+    )
+
+
+def _tenant_list(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        raise TypeError(
+            "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
+        )
+    return tuple(given)
+
+
+def _forget() -> None:
+    """For a forked child and for tests: forget what holds for the process."""
+    _confirmed_hosts.clear()
+    _detected_region.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,603 @@
+"""HTTP for the I/O ports: azure-core pipelines over shared connection pools.
+
+1. A *pipe* is a pipeline over a transport. Credentials whose options are equal share one pipe, and with it the
+   connections, the TLS context and the policies: a web API that makes a credential per request must not open a
+   connection per request.
+2. A pipe is counted: it closes when the last credential that uses it is closed or collected.
+3. Options that cannot be compared (a transport, a session, a hook that is a lambda made anew each time) get a pipe of
+   their own.
+4. An async pipe belongs to one event loop. A process that forks starts with no pipes: sockets must not be shared with
+   the parent.
+5. A trust store is loaded once per process and setting: that costs 40 ms and half a megabyte each time.
+6. Token requests are safe to repeat, so POST is retried like GET. A `Retry-After` longer than the longest pause
+   (`retry_backoff_max`, 30 seconds unless set) is not slept through: the caller gets the answer and can decide.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, cast
+from urllib.parse import urlencode
+
+from azure.core.exceptions import AzureError
+from azure.core.pipeline.policies import (
+    AsyncRetryPolicy,
+    CustomHookPolicy,
+    DistributedTracingPolicy,
+    HeadersPolicy,
+    HttpLoggingPolicy,
+    ProxyPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    UserAgentPolicy,
+)
+from azure.core.rest import HttpRequest
+
+from ._messages import Response, Unreachable
+from ._trace import RedactedTracePolicy
+from ._user_agent import USER_AGENT
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._messages import Request
+
+LONGEST_PAUSE = 30
+"""Default of `retry_backoff_max`, seconds."""
+CONNECT_TIMEOUT = 20
+"""Default of `connection_timeout`, seconds. azure-core's 300 would let an unreachable authority block for 20
+minutes."""
+READ_TIMEOUT = 60
+"""Default of `read_timeout`, seconds."""
+POOL_SIZE = 64
+"""Idle connections a shared pool keeps per host."""
+
+_TRANSPORT_OPTIONS = (
+    "connection_timeout",
+    "read_timeout",
+    "connection_verify",
+    "connection_cert",
+    "connection_data_block_size",
+    "use_env_settings",
+)
+
+
+# --- policies
+# ---------------------------------------------------------------------------------------------------------------
+
+
+class _PatientButBounded:
+    """What the sync and the async retry policy add to azure-core's."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("retry_backoff_max", LONGEST_PAUSE)
+        super().__init__(**options)
+        self._method_whitelist = frozenset(self._method_whitelist | {"POST"})  # type: ignore[has-type]
+
+    def is_retry(self, settings: Any, response: Any) -> bool:
+        wait = self.get_retry_after(response)  # type: ignore[attr-defined]
+        if wait is not None and wait > settings["max_backoff"]:
+            return False
+        return bool(super().is_retry(settings, response))  # type: ignore[misc]
+
+
+class BoundedRetryPolicy(_PatientButBounded, RetryPolicy):  # type: ignore[misc,type-arg]
+    """azure-core's retry policy with rule 6 of this module."""
+
+
+class AsyncBoundedRetryPolicy(_PatientButBounded, AsyncRetryPolicy):  # type: ignore[misc,type-arg]
+    """azure-core's async retry policy with rule 6 of this module."""
+
+
+def build_policies(options: Mapping[str, Any], retry: type) -> list[Any]:
+    """The policies of a pipeline, in the order azure-core documents for its clients.
+
+    There is no redirect policy unless `permit_redirects=True` asks for one: a token request must not follow a redirect
+    to somebody else. There is no decoding policy: answers are parsed where their meaning is known.
+    """
+    before, after = _listed(options, "per_call_policies"), _listed(options, "per_retry_policies")
+    if options.get("policies") is not None:
+        policies = [*before, *options["policies"]]
+        if after:
+            places = [i for i, policy in enumerate(policies) if isinstance(policy, (RetryPolicy, AsyncRetryPolicy))]
+            if not places:
+                raise ValueError("per_retry_policies needs a retry policy in 'policies', and there is none.")
+            policies[places[-1] + 1 : places[-1] + 1] = after
+        return policies
+    given = dict(options)
+    policies = [
+        given.get("request_id_policy") or RequestIdPolicy(**given),
+        given.get("headers_policy") or HeadersPolicy(**given),
+        given.get("user_agent_policy") or UserAgentPolicy(base_user_agent=USER_AGENT, **given),
+        given.get("proxy_policy") or ProxyPolicy(**given),
+        *before,
+    ]
+    if given.get("redirect_policy") or given.get("permit_redirects"):
+        policies.append(given.get("redirect_policy") or _redirect_policy(retry)(**given))
+    policies.append(given.get("retry_policy") or (given.get("retry_policy_class") or retry)(**given))
+    if given.get("authentication_policy"):
+        policies.append(given["authentication_policy"])
+    policies += [
+        given.get("custom_hook_policy") or CustomHookPolicy(**given),
+        *after,
+        given.get("logging_policy") or RedactedTracePolicy(**given),
+        DistributedTracingPolicy(**given),
+        given.get("http_logging_policy") or HttpLoggingPolicy(**given),
+    ]
+    return policies
+
+
+def _redirect_policy(retry: type) -> Any:
+    from azure.core.pipeline.policies import AsyncRedirectPolicy, RedirectPolicy
+
+    return RedirectPolicy if issubclass(retry, RetryPolicy) else AsyncRedirectPolicy
+
+
+def _listed(options: Mapping[str, Any], name: str) -> list[Any]:
+    value = options.get(name)
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def build_request(request: Request) -> HttpRequest:
+    """azure-core's request for ours."""
+    content: Optional[bytes] = None
+    headers = dict(request.headers)
+    if request.form is not None:
+        content = urlencode(request.form).encode("ascii")
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+    return HttpRequest(request.method, request.url, headers=headers, content=content)
+
+
+def run_options(request: Request, policies: list[Any]) -> dict[str, Any]:
+    """Options for one run of the pipeline. Only those that a policy takes: others would reach the transport."""
+    options: dict[str, Any] = {}
+    if request.timeout is not None:
+        options["connection_timeout"] = options["read_timeout"] = request.timeout
+    if not request.retry and any(isinstance(policy, (RetryPolicy, AsyncRetryPolicy)) for policy in policies):
+        options["retry_total"] = 0
+    correlation_id = request.headers.get("client-request-id")
+    if correlation_id and any(isinstance(policy, RequestIdPolicy) for policy in policies):
+        # azure-core would make an id of its own, from the clock and the network card; one id per request is enough.
+        options["request_id"] = correlation_id
+    return options
+
+
+# --- trust -------------------------------------------------------------------------------------------------
+
+_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
+_contexts_lock = threading.Lock()
+
+
+def trust_bundle(options: Mapping[str, Any], environ: Mapping[str, str]) -> Optional[str]:
+    """The CA file or folder that the environment or the caller names, or None for the transport's own default.
+
+    `connection_verify` wins; then, unless `use_env_settings=False`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and
+    `SSL_CERT_FILE`. Both worlds honour all three, where requests alone knows the first two and OpenSSL the last.
+    """
+    verify = options.get("connection_verify", True)
+    if isinstance(verify, (str, os.PathLike)):
+        return os.fspath(verify)
+    if verify is True and options.get("use_env_settings", True):
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            path = environ.get(name)
+            if path and os.path.exists(path):  # noqa: PTH110 - pathlib would be one more import at start-up
+                return path
+    return None
+
+
+def tls_context(options: Mapping[str, Any], default_bundle: Optional[str]) -> ssl.SSLContext:
+    """The TLS context for these options, shared by the whole process. `default_bundle` None: the system's trust
+    store."""
+    verify = options.get("connection_verify", True)
+    bundle = (trust_bundle(options, os.environ) or default_bundle) if verify is not False else None
+    changed = os.stat(bundle).st_mtime_ns if bundle else 0  # noqa: PTH116
+    cert = options.get("connection_cert")
+    key = (verify is False, bundle, changed, tuple(cert) if isinstance(cert, (list, tuple)) else cert)
+    with _contexts_lock:
+        context = _contexts.get(key)
+        if context is None:
+            if verify is False:
+                context = ssl.create_default_context()
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            elif bundle and os.path.isdir(bundle):  # noqa: PTH112
+                context = ssl.create_default_context(capath=bundle)
+            else:
+                context = ssl.create_default_context(cafile=bundle)
+            if cert:
+                context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+            _contexts[key] = context
+        return context
+
+
+# --- pipes -------------------------------------------------------------------------------------------------
+
+_generation = 0
+"""Counts forks: a pipe made before a fork belongs to the parent."""
+_lock = threading.Lock()
+_blocking_pipes: dict[Any, BlockingPipe] = {}
+_async_pipes: weakref.WeakKeyDictionary[Any, dict[Any, AsyncPipe]] = weakref.WeakKeyDictionary()
+
+
+def _after_fork() -> None:
+    global _generation, _lock, _contexts_lock, _async_pipes
+    _generation += 1
+    _lock, _contexts_lock = threading.Lock(), threading.Lock()
+    _blocking_pipes.clear()
+    _async_pipes = weakref.WeakKeyDictionary()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class _Pipe:
+    """A pipeline, its transport, and who uses it."""
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+        self._generation = _generation
+        self._owners: dict[int, weakref.finalize[Any, Any]] = {}
+        self.policies: list[Any] = []
+
+    def forked(self) -> bool:
+        """Whether the process forked since this pipe was made."""
+        return self._generation != _generation
+
+    def adopt(self, owner: Any) -> None:
+        """Count `owner` as a user until it lets go or is collected."""
+        finalizer = weakref.finalize(owner, self._abandoned, id(owner))
+        finalizer.atexit = False
+        self._owners[id(owner)] = finalizer
+
+    def drop(self, owner_id: int) -> bool:
+        """One user less; True if that was the last one."""
+        finalizer = self._owners.pop(owner_id, None)
+        if finalizer is not None:
+            finalizer.detach()
+        return finalizer is not None and not self._owners
+
+    def _abandoned(self, owner_id: int) -> None:
+        raise AssertionError("each kind has its own")
+
+
+class BlockingPipe(_Pipe):
+    """A pipe of the sync credentials."""
+
+    def __init__(self, options: Mapping[str, Any], key: Any) -> None:
+        from azure.core.pipeline import Pipeline
+
+        super().__init__(key)
+        self.policies = build_policies(options, BoundedRetryPolicy)
+        self._session: Any = None
+        transport = options.get("transport")
+        if transport is None:
+            transport = self._make_transport(options)
+        self._pipeline: Any = Pipeline(transport, self.policies)
+
+    def _make_transport(self, options: Mapping[str, Any]) -> Any:
+        from azure.core.pipeline.transport import RequestsTransport
+
+        settings = _transport_settings(options)
+        if options.get("session") is not None:
+            return RequestsTransport(
+                session=options["session"], session_owner=options.get("session_owner", True), **settings
+            )
+        self._session = _requests_session(options)
+        return RequestsTransport(session=self._session, session_owner=False, **settings)
+
+    def send(self, request: Request) -> Response:
+        try:
+            answer = self._pipeline.run(build_request(request), **run_options(request, self.policies))
+            raw = answer.http_response
+            return Response(raw.status_code, _lowered(raw.headers), _body(raw), raw)
+        except (AzureError, OSError) as error:
+            raise _unreachable(request.url, error) from error
+
+    def release(self, owner: Any) -> None:
+        """The owner needs the pipe no longer."""
+        with _lock:
+            last = self.drop(id(owner))
+            if last and _blocking_pipes.get(self.key) is self:
+                del _blocking_pipes[self.key]
+        if last:
+            self._close()
+
+    def _abandoned(self, owner_id: int) -> None:
+        with _lock:
+            self._owners.pop(owner_id, None)
+            last = not self._owners
+            if last and _blocking_pipes.get(self.key) is self:
+                del _blocking_pipes[self.key]
+        if last and not self.forked():
+            self._close()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        else:
+            self._pipeline._transport.close()
+
+
+class AsyncPipe(_Pipe):
+    """A pipe of the `aio` credentials, for one event loop."""
+
+    def __init__(self, options: Mapping[str, Any], key: Any, loop: asyncio.AbstractEventLoop) -> None:
+        from azure.core.pipeline import AsyncPipeline
+
+        super().__init__(key)
+        self.loop = loop
+        self.policies = build_policies(options, AsyncBoundedRetryPolicy)
+        self._session: Any = None
+        transport = options.get("transport")
+        if transport is None:
+            transport = self._make_transport(options)
+        self._pipeline: Any = AsyncPipeline(transport, self.policies)
+
+    def _make_transport(self, options: Mapping[str, Any]) -> Any:
+        try:
+            import aiohttp
+            from azure.core.pipeline.transport import AioHttpTransport
+        except ImportError as error:
+            raise ImportError(
+                "aiohttp package is not installed. The credentials of azure.identity.aio send their requests with it: "
+                "run 'pip install azure-identity[aio]', or give the credential a transport of your own (transport=...)."
+            ) from error
+
+        settings = _transport_settings(options)
+        if options.get("session") is not None:
+            return AioHttpTransport(
+                session=options["session"], session_owner=options.get("session_owner", True), **settings
+            )
+        settings.pop("connection_cert", None)
+        settings["connection_verify"] = True  # the connector's own context decides
+        connector = aiohttp.TCPConnector(ssl=tls_context(options, None), limit=0)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            trust_env=options.get("use_env_settings", True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        return AioHttpTransport(session=self._session, session_owner=False, **settings)
+
+    async def send(self, request: Request) -> Response:
+        import asyncio
+
+        errors: tuple[type[Exception], ...] = (AzureError, OSError, asyncio.TimeoutError)
+        if self._session is not None:
+            import aiohttp
+
+            errors += (aiohttp.ClientError,)
+        try:
+            answer = await self._pipeline.run(build_request(request), **run_options(request, self.policies))
+            raw = answer.http_response
+            return Response(raw.status_code, _lowered(raw.headers), _body(raw), raw)
+        except errors as error:
+            raise _unreachable(request.url, error) from error
+
+    async def release(self, owner: Any) -> None:
+        """The owner needs the pipe no longer."""
+        import asyncio
+
+        if not self._retire(id(owner)):
+            return
+        if self.loop is asyncio.get_running_loop():
+            await self._close()
+        elif self.loop.is_running():
+            asyncio.run_coroutine_threadsafe(self._close(), self.loop)
+        elif self._session is not None:
+            # Its loop has ended, and with it the connections; what is left is to say that nobody forgot to close.
+            self._session.detach()
+
+    def _retire(self, owner_id: int) -> bool:
+        with _lock:
+            last = self.drop(owner_id)
+            pipes = _async_pipes.get(self.loop)
+            if last and pipes is not None and pipes.get(self.key) is self:
+                del pipes[self.key]
+        return last
+
+    def _abandoned(self, owner_id: int) -> None:
+        # Nothing can be awaited here. The connections close when the session is collected, and aiohttp then warns,
+        # rightly, that somebody did not close a credential.
+        with _lock:
+            self._owners.pop(owner_id, None)
+            pipes = _async_pipes.get(self.loop)
+            if not self._owners and pipes is not None and pipes.get(self.key) is self:
+                del pipes[self.key]
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        else:
+            await self._pipeline._transport.close()
+
+
+class PipesByLoop:
+    """The pipes of one port, by event loop."""
+
+    def __init__(self) -> None:
+        self._pipes: weakref.WeakKeyDictionary[Any, AsyncPipe] = weakref.WeakKeyDictionary()
+
+    def get(self) -> Optional[AsyncPipe]:
+        import asyncio
+
+        return self._pipes.get(asyncio.get_running_loop())
+
+    def set(self, pipe: AsyncPipe) -> None:
+        self._pipes[pipe.loop] = pipe
+
+    async def release(self, owner: Any) -> None:
+        for pipe in list(self._pipes.values()):
+            await pipe.release(owner)
+
+
+def blocking_pipe(options: Mapping[str, Any], owner: Any) -> BlockingPipe:
+    """The shared pipe for these options, made if there is none yet, and counted as used by `owner`."""
+    key = _comparable(options)
+    with _lock:
+        pipe = _blocking_pipes.get(key) if key is not None else None
+        if pipe is None:
+            pipe = BlockingPipe(options, key)
+            if key is not None:
+                _blocking_pipes[key] = pipe
+        pipe.adopt(owner)
+        return pipe
+
+
+def async_pipe(options: Mapping[str, Any], owner: Any, loop: asyncio.AbstractEventLoop) -> AsyncPipe:
+    """The same for one event loop."""
+    key = _comparable(options)
+    with _lock:
+        pipes = _async_pipes.setdefault(loop, {})
+        pipe = pipes.get(key) if key is not None else None
+        if pipe is None:
+            pipe = AsyncPipe(options, key, loop)
+            if key is not None:
+                pipes[key] = pipe
+        pipe.adopt(owner)
+        return pipe
+
+
+def _comparable(options: Mapping[str, Any]) -> Any:
+    """A dictionary key that is equal for equal options; None if they cannot be compared or must not be shared."""
+    if options.get("transport") is not None or options.get("session") is not None:
+        return None
+    try:
+        environment = tuple(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
+        return (environment, *_frozen(options))
+    except TypeError:
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(name), _frozen(item)) for name, item in value.items()))
+    if value is None or isinstance(value, (str, int, float, bool, bytes)):
+        return (type(value).__name__, value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} is not compared by value")
+
+
+def _transport_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {"connection_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+    settings.update({name: options[name] for name in _TRANSPORT_OPTIONS if name in options})
+    if isinstance(settings["connection_timeout"], tuple):
+        del settings["read_timeout"]
+    return settings
+
+
+def _requests_session(options: Mapping[str, Any]) -> Any:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    bundle = DEFAULT_CA_BUNDLE_PATH if options.get("connection_verify", True) is not False else None
+    context = tls_context(options, bundle)
+
+    class SharedTrustAdapter(HTTPAdapter):
+        """Connections that all use one TLS context, instead of loading the trust store for each."""
+
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+            return super().proxy_manager_for(proxy, ssl_context=context, **kwargs)
+
+        def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+            # requests has mixed its own reading of the environment into `verify`; the context has been made from ours.
+            kwargs.update(verify=options.get("connection_verify", True) is not False, cert=None)
+            return super().send(request, **kwargs)
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+            super().cert_verify(conn, url, verify, None)
+            conn.ca_certs = conn.ca_cert_dir = None  # the context has them; given here they would be loaded again
+
+    session = requests.Session()
+    session.trust_env = options.get("use_env_settings", True)
+    adapter = SharedTrustAdapter(pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+# --- answers and failures
+# ----------------------------------------------------------------------------------------------------
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _body(raw: Any) -> bytes:
+    if hasattr(raw, "content"):
+        return cast(bytes, raw.content)
+    return cast(bytes, raw.body())  # a transport of the user's that answers with azure-core's older response
+
+
+def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """The error and what lies behind it, in every way that azure-core, requests, urllib3 and aiohttp nest them."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        item = queue.pop(0)
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        queue += [
+            getattr(item, "inner_exception", None),
+            getattr(item, "reason", None),
+            getattr(item, "os_error", None),
+        ]
+        queue += [*item.args, item.__cause__, item.__context__]
+
+
+def _unreachable(url: str, error: BaseException) -> Unreachable:
+    """Say in one plain sentence why no answer came, the same for every transport."""
+    import socket
+
+    from azure.core.exceptions import (
+        DecodeError,
+        ServiceRequestTimeoutError,
+        ServiceResponseError,
+        ServiceResponseTimeoutError,
+    )
+
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(url, f"the server's certificate is not trusted ({cause.verify_message})", kind="tls")
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            return Unreachable(url, f"the TLS handshake failed ({cause.reason or 'no reason given'})", kind="tls")
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return Unreachable(url, "the host name cannot be resolved")
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return Unreachable(url, "the connection was refused")
+    if isinstance(error, ServiceRequestTimeoutError):
+        return Unreachable(url, "connecting took too long", kind="timeout")
+    if isinstance(error, ServiceResponseTimeoutError):
+        return Unreachable(url, "the answer took too long", kind="timeout")
+    if any(isinstance(cause, ConnectionResetError) for cause in causes):
+        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
+    if any(
+        type(cause).__name__ in ("RemoteDisconnected", "ServerDisconnectedError", "IncompleteRead") for cause in causes
+    ) or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
+        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
+    if isinstance(error, (ServiceResponseError, DecodeError)) or type(error).__name__ == "ClientPayloadError":
+        return Unreachable(url, f"the answer could not be read ({type(causes[-1]).__name__})", kind="response")
+    if any(isinstance(cause, TimeoutError) or type(cause).__name__ == "TimeoutError" for cause in causes):
+        return Unreachable(url, "the answer took too long", kind="timeout")
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return Unreachable(url, cause.strerror[:1].lower() + cause.strerror[1:])
+    return Unreachable(url, f"no connection ({type(causes[-1]).__name__})")
