@@ -50,6 +50,17 @@ class Token(NamedTuple):
         return f"Token(token='***', expires_on={self.expires_on}, refresh_on={self.refresh_on})"
 
 
+class Tls(NamedTuple):
+    """TLS rules of one request that differ from the pipeline's."""
+
+    thumbprint: Optional[str] = None
+    """Hex SHA-1 (40 digits) or SHA-256 (64) of the only certificate to accept, whatever its chain says."""
+    server_name: Optional[str] = None
+    """Name to send (SNI) and to verify, instead of the URL's host."""
+    ca_pem: Optional[str] = None
+    """The only certificates to trust."""
+
+
 class Request(NamedTuple):
     """One HTTP request."""
 
@@ -62,6 +73,10 @@ class Request(NamedTuple):
     """Seconds to connect and, separately, to read. None: as the pipeline was configured."""
     retry: bool = True
     """Whether the pipeline's retry policy may repeat it. A flow that waits by rules of its own says False."""
+    direct: bool = False
+    """Never through a proxy: the host is on this machine or on its link."""
+    tls: Optional[Tls] = None
+    """Rules that hold for this request, checked before anything of it is sent."""
 
     def __repr__(self) -> str:
         # Headers and forms carry secrets, and queries may: only what identifies the request is shown.
@@ -124,6 +139,10 @@ class Unreachable(PortError):
 
 class Closed(PortError):
     """The credential was closed."""
+
+
+class Unreadable(PortError):
+    """A file cannot be read, or is not what it should be."""
 
 
 class CannotRun(PortError):

@@ -35,6 +35,11 @@ class ChainFlow(Flow):
     """Whether the member that succeeded once answers all later requests."""
     _successful_credential: Optional[AnyCredential] = None
 
+    @property
+    def selected_credential(self) -> Optional[AnyCredential]:
+        """The member that answered the last request, or None before the first answer."""
+        return self._successful_credential
+
     def _check(self, ask: TokenRequest) -> None:
         validate_scopes(ask.scopes, ask.method)
 
