@@ -14,13 +14,17 @@ from ._version import VERSION
 if TYPE_CHECKING:
     from ._bearer_token_provider import get_bearer_token_provider
     from ._constants import AzureAuthorityHosts, KnownAuthorities
+    from ._credentials.azd_cli import AzureDeveloperCliCredential
     from ._credentials.azure_cli import AzureCliCredential
+    from ._credentials.azure_pipelines import AzurePipelinesCredential
+    from ._credentials.azure_powershell import AzurePowerShellCredential
     from ._credentials.certificate import CertificateCredential
     from ._credentials.chained import ChainedTokenCredential
     from ._credentials.client_assertion import ClientAssertionCredential
     from ._credentials.client_secret import ClientSecretCredential
     from ._credentials.default import DefaultAzureCredential
     from ._credentials.environment import EnvironmentCredential
+    from ._credentials.github_actions import GitHubActionsCredential
     from ._errors import AuthenticationRequiredError, CredentialUnavailableError
     from ._persistence import TokenCachePersistenceOptions
 
@@ -30,6 +34,9 @@ _PLACES = {
     "AuthenticationRequiredError": "_errors",
     "AzureAuthorityHosts": "_constants",
     "AzureCliCredential": "_credentials.azure_cli",
+    "AzureDeveloperCliCredential": "_credentials.azd_cli",
+    "AzurePipelinesCredential": "_credentials.azure_pipelines",
+    "AzurePowerShellCredential": "_credentials.azure_powershell",
     "CertificateCredential": "_credentials.certificate",
     "ChainedTokenCredential": "_credentials.chained",
     "ClientAssertionCredential": "_credentials.client_assertion",
@@ -37,6 +44,7 @@ _PLACES = {
     "CredentialUnavailableError": "_errors",
     "DefaultAzureCredential": "_credentials.default",
     "EnvironmentCredential": "_credentials.environment",
+    "GitHubActionsCredential": "_credentials.github_actions",
     "KnownAuthorities": "_constants",
     "TokenCachePersistenceOptions": "_persistence",
     "get_bearer_token_provider": "_bearer_token_provider",
@@ -46,6 +54,9 @@ __all__ = [
     "AuthenticationRequiredError",
     "AzureAuthorityHosts",
     "AzureCliCredential",
+    "AzureDeveloperCliCredential",
+    "AzurePipelinesCredential",
+    "AzurePowerShellCredential",
     "CertificateCredential",
     "ChainedTokenCredential",
     "ClientAssertionCredential",
@@ -53,6 +64,7 @@ __all__ = [
     "CredentialUnavailableError",
     "DefaultAzureCredential",
     "EnvironmentCredential",
+    "GitHubActionsCredential",
     "KnownAuthorities",
     "TokenCachePersistenceOptions",
     "get_bearer_token_provider",

@@ -7,21 +7,25 @@ command interpreter.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 from . import _settings
+from ._cache.memory import TokenKey
 from ._flow import Flow
-from ._messages import IN_DEFAULT_CHAIN
-from ._protocols.scopes import validate_scopes
+from ._messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
+from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._protocols.tenants import TenantNotAllowed, resolve_tenant, validate_tenant
 
 if TYPE_CHECKING:
-    from ._cache.memory import TokenKey
-    from ._messages import TokenRequest
+    from ._cache.memory import Entry
+    from ._io import FlowIO
+    from ._messages import Completed, Token, TokenRequest
 
+_LOGGER = logging.getLogger(__name__)
 _SCOPE = re.compile(r"\A[A-Za-z0-9_.:/-]+\Z")
 
 
@@ -68,8 +72,31 @@ def find_program(*names: str) -> Optional[str]:
     return None
 
 
+def file_marks(folder: str, *names: str) -> str:
+    """Something that changes when one of the files does: when each was last written, its size, and which file it is."""
+    marks = [folder]
+    for name in names:
+        try:
+            status = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118
+        except OSError:
+            marks.append("-")
+        else:
+            marks.append(f"{status.st_mtime_ns}.{status.st_size}.{status.st_ino}")
+    return "|".join(marks)
+
+
 class DeveloperToolFlow(Flow):
-    """A flow that asks a tool somebody is signed in to. The tool keeps the tokens; what it says now is what counts."""
+    """A flow that asks a tool somebody is signed in to.
+
+    Tokens are kept until they are due, or until the tool's own record of who is signed in changes: `az login` or `az
+    account set` in another window takes effect with the next request. That record is part of the key, so a change
+    simply misses.
+    """
+
+    _tool: str
+    """What messages call the tool."""
+    _help: str
+    """Section of the troubleshooting page."""
 
     def __init__(
         self, tenant_id: Optional[str], additionally_allowed_tenants: Optional[Sequence[str]], process_timeout: float
@@ -86,8 +113,42 @@ class DeveloperToolFlow(Flow):
         self._allowed_tenants = tuple(additionally_allowed_tenants or ())
         self._process_timeout = process_timeout
 
+    def _state(self) -> str:
+        """Marks of the files in which the tool records who is signed in."""
+        raise NotImplementedError
+
     def _key(self, ask: TokenRequest) -> Optional[TokenKey]:
-        return None
+        # Developer tools do not tell tokens for continuous access evaluation apart: one slot serves both kinds of
+        # caller.
+        tenant = (self._tenant_for(ask) or "").lower()
+        return TokenKey(self._tool, tenant, "", self._state(), canonical_scopes(ask.scopes), False)
+
+    def _keep(self, key: TokenKey, token: Token, now: int) -> Entry:
+        entry = super()._keep(key, token, now)
+        entry.reusable = False  # the files decide, too
+        return entry
+
+    async def _run_tool(self, io: FlowIO, argv: Sequence[str], env: Mapping[str, str]) -> Completed:
+        """Run the tool, or say why it could not be."""
+        from ._errors import CredentialUnavailableError, help_link
+
+        try:
+            folder = working_directory()
+        except LookupError as error:
+            raise CredentialUnavailableError(f"{self._who}: {self._tool} cannot be started: {error}.") from None
+        _LOGGER.debug("Running %s", list(argv))
+        try:
+            return await io.run(Command(tuple(argv), self._process_timeout, env, folder))
+        except TimedOut as error:
+            raise CredentialUnavailableError(
+                f"{self._who}: Timed out waiting for {self._tool}: {error}. A cold start can take that long; create "
+                "the "
+                f"credential with a larger process_timeout. {help_link(self._help)}"
+            ) from error
+        except CannotRun as error:
+            raise CredentialUnavailableError(
+                f"{self._who}: Failed to execute {argv[0]}: {error}. {help_link(self._help)}"
+            ) from error
 
     def _check(self, ask: TokenRequest) -> None:
         validate_tool_scopes(ask.scopes, ask.method)
@@ -113,6 +174,17 @@ class DeveloperToolFlow(Flow):
                 'add "*" to '
                 f"allow any tenant. {help_link('tenant-not-allowed')}"
             ) from None
+
+    def _unexpected(self, ask: TokenRequest, why: str, stdout: str, page: str) -> Exception:
+        """The tool succeeded, but printed something else than a token."""
+        from ._errors import help_link, redacted
+
+        shown = redacted(stdout, limit=400) or "nothing"
+        return self._failure(
+            ask,
+            f"{self._who}: Unexpected output from {self._tool}: {why}. It printed: {shown} {help_link(self._help)} "
+            f"https://aka.ms/azsdk/python/identity/{page}/troubleshoot",
+        )
 
     def _failure(self, ask: TokenRequest, message: str) -> Exception:
         """The tool tried and failed. Within DefaultAzureCredential that is no reason to stop: the next tool may be

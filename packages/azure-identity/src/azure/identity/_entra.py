@@ -16,7 +16,7 @@ from . import _settings
 from ._cache.memory import TokenKey
 from ._flow import Flow, split_options
 from ._messages import Unreachable
-from ._protocols.authority import Authority, is_adfs, parse_authority, token_endpoint, valid_region
+from ._protocols.authority import PUBLIC_CLOUD, Authority, is_adfs, parse_authority, token_endpoint, valid_region
 from ._protocols.scopes import canonical_scopes, parse_claims, validate_scopes
 from ._protocols.tenants import TenantNotAllowed, resolve_tenant, validate_tenant
 
@@ -39,9 +39,13 @@ _detected_region: list[Optional[str]] = []
 
 def configured_authority(authority: Optional[str], environ: Optional[Mapping[str, str]] = None) -> Authority:
     """The authority a credential uses: the keyword, else AZURE_AUTHORITY_HOST, else the public cloud."""
-    return parse_authority(
-        authority or _settings.read(_settings.AUTHORITY_HOST, environ) or "login.microsoftonline.com"
-    )
+    if authority:
+        return parse_authority(authority)
+    configured = _settings.read(_settings.AUTHORITY_HOST, environ)
+    try:
+        return parse_authority(configured or PUBLIC_CLOUD)
+    except ValueError as error:
+        raise ValueError(f"{_settings.AUTHORITY_HOST}: {error}") from None
 
 
 class EntraFlow(Flow):
@@ -49,6 +53,7 @@ class EntraFlow(Flow):
 
     _tenant: str
     _client_id: str
+    _region_setting: Optional[str] = None
     _regional = False
     """Whether this grant may go to a regional endpoint."""
 
@@ -63,6 +68,7 @@ class EntraFlow(Flow):
         self._authority = configured_authority(own.get("authority"))
         self._trusted = bool(own.get("disable_instance_discovery"))
         self._allowed_tenants = _tenant_list(own.get("additionally_allowed_tenants"))
+        self._region_setting = _configured_region() if self._regional else None
 
     def _check(self, ask: TokenRequest) -> None:
         validate_scopes(ask.scopes, ask.method)
@@ -173,16 +179,10 @@ class EntraFlow(Flow):
 
     async def _region(self, io: FlowIO, tenant: str) -> Optional[str]:
         """The region whose endpoint to use, or None for the global one."""
-        name = _settings.read(_settings.REGIONAL_AUTHORITY) if self._regional else None
+        name = self._region_setting
         if name is None or is_adfs(tenant) or not self._authority.known:
             return None
-        if name.lower() not in ("tryautodetect", "true"):
-            if not valid_region(name):
-                raise ValueError(
-                    f"{_settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or "
-                    "'tryautodetect', "
-                    f"but it is {name!r}."
-                )
+        if name != _DETECT:
             return name
         here = _settings.read(_settings.REGION_NAME)
         if here is not None:
@@ -278,6 +278,25 @@ def _http_text(response: Response) -> str:
         if excerpt
         else f"HTTP {response.status} (empty)"
     )
+
+
+_DETECT = "tryautodetect"
+
+
+def _configured_region() -> Optional[str]:
+    """The region AZURE_REGIONAL_AUTHORITY_NAME names, `tryautodetect`, or None."""
+    name = _settings.read(_settings.REGIONAL_AUTHORITY)
+    if name is None:
+        return None
+    if name.lower() in (_DETECT, "true"):
+        return _DETECT
+    if not valid_region(name):
+        raise ValueError(
+            f"{_settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or 'tryautodetect', "
+            "but it "
+            f"is {name!r}."
+        )
+    return name
 
 
 def _tenant_list(given: Any) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ own errors these do not append its body to their text, nor let it replace their 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence
 
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+if TYPE_CHECKING:
+    from ._diagnosis import Attempt
 
 HELP = "docs/troubleshooting.md"
 """Where the help links point: a section per situation."""
@@ -39,6 +42,9 @@ def _keep(error: HttpResponseError, message: str, response: Any) -> None:
 
 class AuthenticationFailedError(ClientAuthenticationError):
     """Authentication was attempted and refused. Programs catch it as ClientAuthenticationError."""
+
+    attempts: tuple[Attempt, ...] = ()
+    """For a chain's error: what each member did."""
 
     def __init__(
         self,
@@ -83,6 +89,9 @@ class CredentialUnavailableError(ClientAuthenticationError):
 
     A chain goes on to its next member.
     """
+
+    attempts: tuple[Attempt, ...] = ()
+    """For a chain's error: what each member did."""
 
     def __init__(self, message: Optional[object] = None, response: Any = None, **kwargs: Any) -> None:
         super().__init__(message=message, **kwargs)

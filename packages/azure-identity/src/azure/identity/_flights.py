@@ -17,7 +17,9 @@ The rules, for threads and for tasks on any number of event loops alike:
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Hashable, Optional
 
 if TYPE_CHECKING:
@@ -68,6 +70,18 @@ class Flight:
             self._table.land(self._key, self._departure, self.result, error)
 
 
+_tables: weakref.WeakSet[FlightTable] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for table in _tables:
+        table.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class _Departure:
     """One leader's attempt, and those who wait for it."""
 
@@ -86,6 +100,11 @@ class FlightTable:
     """The flights under way, by key."""
 
     def __init__(self) -> None:
+        self.start_anew()
+        _tables.add(self)
+
+    def start_anew(self) -> None:
+        """Forget all flights: in a forked child nobody is there to land them."""
         self._departures: dict[Hashable, _Departure] = {}
         self._lock = threading.Lock()
 

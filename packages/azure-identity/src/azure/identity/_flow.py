@@ -129,6 +129,7 @@ class Flow:
                     flight.result = entry
                     return entry
                 self._cache.note_attempt(entry, now)
+                ask = ask._replace(patient=now >= entry.token.expires_on)
             try:
                 token = await self._acquire(io, ask)
             except Exception as error:
@@ -137,8 +138,12 @@ class Flow:
                 self._log_kept(error)
                 flight.result = entry
                 return entry
-            entry = flight.result = self._cache.put(key, token, now) if key is not None else uncached(token)
+            entry = flight.result = self._keep(key, token, now) if key is not None else uncached(token)
             return entry
+
+    def _keep(self, key: TokenKey, token: Token, now: int) -> Entry:
+        """Put a new token into the cache."""
+        return self._cache.put(key, token, now)
 
     def _flight(self, ask: TokenRequest, key: Optional[TokenKey]) -> Hashable:
         """Requests with equal flights are answered by one acquisition."""
@@ -153,7 +158,7 @@ class Flow:
 def uncached(token: Token) -> Entry:
     """An answer that must not be used again without asking the flow."""
     entry = Entry(token, 0)
-    entry.fresh_until = 0
+    entry.reusable = False
     return entry
 
 

@@ -32,6 +32,8 @@ class TokenRequest(NamedTuple):
     """Which of the two token methods was called. Foreign credentials in a chain are asked by the same one."""
     extra: Mapping[str, Any] = {}
     """Options this library does not know; foreign credentials may."""
+    patient: bool = True
+    """False when a token that is still valid is at hand: then it is no use to repeat a request that failed for long."""
 
     def __repr__(self) -> str:
         claims = "set" if self.claims else "none"

@@ -314,8 +314,9 @@ class BlockingPipe(_Pipe):
             last = not self._owners
             if last and _blocking_pipes.get(self.key) is self:
                 del _blocking_pipes[self.key]
-        if last and not self.forked():
-            self._close()
+        # A session or transport of the user's is theirs to close: only `release` may, which an explicit close() calls.
+        if last and not self.forked() and self._session is not None:
+            self._session.close()
 
     def _close(self) -> None:
         if self._session is not None:
@@ -356,7 +357,7 @@ class AsyncPipe(_Pipe):
             )
         settings.pop("connection_cert", None)
         settings["connection_verify"] = True  # the connector's own context decides
-        connector = aiohttp.TCPConnector(ssl=tls_context(options, None), limit=0)
+        connector = aiohttp.TCPConnector(ssl=tls_context(options, None))
         self._session = aiohttp.ClientSession(
             connector=connector,
             trust_env=options.get("use_env_settings", True),
@@ -521,7 +522,11 @@ def _requests_session(options: Mapping[str, Any]) -> Any:
             super().cert_verify(conn, url, verify, None)
             conn.ca_certs = conn.ca_cert_dir = None  # the context has them; given here they would be loaded again
 
+    from http.cookiejar import DefaultCookiePolicy
+
     session = requests.Session()
+    # The session is shared: what one credential's answer sets must not travel with another's request.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.trust_env = options.get("use_env_settings", True)
     adapter = SharedTrustAdapter(pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)

@@ -52,7 +52,7 @@ class _Shell(Flow):
         return self._asked(method, scopes, claims, tenant_id, cae, extra)
 
     def _remember(self, ask: TokenRequest, entry: Entry) -> None:
-        if ask.tenant is not None or ask.claims or ask.extra:
+        if not entry.reusable or ask.tenant is not None or ask.claims or ask.extra:
             return
         hot = self.__dict__.get("_hot")
         if hot is None or len(hot) >= _HOT_LIMIT:

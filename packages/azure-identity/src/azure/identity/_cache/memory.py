@@ -12,7 +12,9 @@
 from __future__ import annotations
 
 import heapq
+import os
 import threading
+import weakref
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from .refresh import LAST_MINUTES
@@ -46,7 +48,7 @@ class TokenKey(NamedTuple):
 class Entry:
     """A cached token, with the two objects a caller may want made only once."""
 
-    __slots__ = ("access_token", "fresh_until", "last_attempt", "renewing", "token")
+    __slots__ = ("access_token", "fresh_until", "last_attempt", "renewing", "reusable", "token")
 
     def __init__(self, token: Token, now: int) -> None:
         from azure.core.credentials import AccessToken
@@ -55,6 +57,8 @@ class Entry:
         self.access_token: AccessToken = AccessToken(token.token, token.expires_on)
         self.last_attempt = now
         self.renewing = False
+        self.reusable = True
+        """Whether a face may use it without asking the flow. False where something else than time decides."""
         fresh_until = token.expires_on - LAST_MINUTES
         if token.refresh_on is not None and token.refresh_on < fresh_until:
             fresh_until = token.refresh_on
@@ -63,6 +67,19 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"Entry(expires_on={self.token.expires_on})"
+
+
+_caches: weakref.WeakSet[TokenCache] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # A thread of the parent may have held a lock; it does not exist in the child. The tokens are good there too.
+    for cache in _caches:
+        cache._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class TokenCache:
@@ -74,6 +91,7 @@ class TokenCache:
         self._order = 0
         self._limit = limit
         self._lock = threading.Lock()
+        _caches.add(self)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -86,6 +104,10 @@ class TokenCache:
         """Keep `token`, acquired at `now`, in place of what the key held before."""
         entry = Entry(token, now)
         with self._lock:
+            replaced = self._entries.get(key)
+            if replaced is not None:
+                # Faces that remember it must ask again: it may have been revoked before its time (claims challenges).
+                replaced.fresh_until = 0
             self._entries[key] = entry
             self._order += 1
             heapq.heappush(self._expiries, (token.expires_on, self._order, key))

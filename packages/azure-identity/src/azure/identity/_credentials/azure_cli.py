@@ -1,15 +1,15 @@
-"""The account the Azure CLI is signed in with. Nothing on the wire from here: one run of `az account
-get-access-token`."""
+"""The account the Azure CLI is signed in with. Nothing on the wire from here: one run of `az account "
+"get-access-token`."""
 
 from __future__ import annotations
 
 import base64
-import logging
+import os
 import re
+import sys
 from typing import TYPE_CHECKING, Optional, Sequence
 
-from .._developer_tool import DeveloperToolFlow, find_program, working_directory
-from .._messages import CannotRun, Command, TimedOut
+from .._developer_tool import DeveloperToolFlow, file_marks, find_program
 from .._protocols.scopes import resource_of
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .._io import FlowIO
     from .._messages import Completed, Token, TokenRequest
 
-_LOGGER = logging.getLogger(__name__)
 _SUBSCRIPTION = re.compile(r"\A[A-Za-z0-9_. -]+\Z")
 _NOT_SIGNED_IN = ("az login", "az account set")
 
@@ -26,7 +25,8 @@ _NOT_SIGNED_IN = ("az login", "az account set")
 class AzureCliFlow(DeveloperToolFlow):
     """Authenticates as the account the Azure CLI is signed in with.
 
-    Sign in first, by `az login`.
+    Sign in first, by `az login`. A token is kept until it is due for renewal or somebody signs in, signs out or selects
+    another subscription with the Azure CLI.
 
     :keyword str tenant_id: tenant to request tokens from. Default: the one of the Azure CLI's current subscription.
     :keyword str subscription: name or id of the subscription whose account is used. Default: the Azure CLI's current
@@ -41,6 +41,9 @@ class AzureCliFlow(DeveloperToolFlow):
     is asked.
     """
 
+    _tool = "Azure CLI"
+    _help = "azure-cli"
+
     def __init__(
         self,
         *,
@@ -53,8 +56,7 @@ class AzureCliFlow(DeveloperToolFlow):
         if subscription and not _SUBSCRIPTION.match(subscription):
             raise ValueError(
                 f"subscription {subscription!r} is invalid: only letters, digits, underscores, periods, hyphens and "
-                "spaces are allowed. "
-                "If the subscription's name has other characters, use its id instead."
+                "spaces are allowed. If the subscription's name has other characters, use its id instead."
             )
         self.subscription = subscription
 
@@ -64,76 +66,58 @@ class AzureCliFlow(DeveloperToolFlow):
         super()._check(ask)
         resource_of(ask.scopes)
 
+    def _state(self) -> str:
+        folder = os.environ.get("AZURE_CONFIG_DIR") or os.path.expanduser("~/.azure")  # noqa: PTH111
+        return file_marks(folder, "azureProfile.json", "clouds.config", "config") + f"|{self.subscription or ''}"
+
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import CredentialUnavailableError, help_link, redacted
         from .._protocols.tool_output import UnexpectedOutput, parse_azure_cli
 
-        program = find_program("az.cmd", "az") if _on_windows() else find_program("az")
+        program = find_program("az.cmd", "az") if sys.platform.startswith("win") else find_program("az")
         if program is None:
-            raise CredentialUnavailableError(
-                f"{self._who}: Azure CLI not found on path. Install it. {help_link('azure-cli')}"
-            )
-        try:
-            done = await io.run(self._command(program, ask))
-        except TimedOut as error:
-            raise CredentialUnavailableError(
-                f"{self._who}: Timed out waiting for Azure CLI: {error}. A cold start can take that long; create "
-                "the credential "
-                f"with a larger process_timeout. {help_link('azure-cli')}"
-            ) from error
-        except CannotRun as error:
-            raise CredentialUnavailableError(
-                f"{self._who}: Failed to execute {program}: {error}. {help_link('azure-cli')}"
-            ) from error
-        if done.returncode != 0:
-            raise self._tool_failed(ask, done)
-        try:
-            return parse_azure_cli(done.stdout)
-        except UnexpectedOutput as error:
-            raise self._failure(
-                ask,
-                f"{self._who}: Unexpected output from Azure CLI: {error}. It printed: "
-                f"{redacted(done.stdout, limit=400) or 'nothing'} "
-                f"{help_link('azure-cli')} https://aka.ms/azsdk/python/identity/azclicredential/troubleshoot",
-            ) from None
-
-    def _command(self, program: str, ask: TokenRequest) -> Command:
-        from .._errors import CredentialUnavailableError
-
+            raise self._not_installed()
         argv = [program, "account", "get-access-token", "--output", "json", "--resource", resource_of(ask.scopes)]
         tenant = self._tenant_for(ask)
         if tenant:
             argv += ["--tenant", tenant]
         if self.subscription:
             argv += ["--subscription", self.subscription]
+        done = await self._run_tool(io, argv, {"AZURE_CORE_NO_COLOR": "true"})
+        if done.returncode != 0:
+            raise self._refused(ask, done)
         try:
-            folder = working_directory()
-        except LookupError as error:
-            raise CredentialUnavailableError(f"{self._who}: the Azure CLI cannot be started: {error}.") from None
-        _LOGGER.debug("Running %s", argv)
-        return Command(tuple(argv), self._process_timeout, {"AZURE_CORE_NO_COLOR": "true"}, folder)
+            return parse_azure_cli(done.stdout)
+        except UnexpectedOutput as error:
+            raise self._unexpected(ask, str(error), done.stdout, "azclicredential") from None
 
-    def _tool_failed(self, ask: TokenRequest, done: Completed) -> Exception:
+    def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
         from .._errors import CredentialUnavailableError, help_link, redacted
 
         words = redacted(done.stderr)
         if done.returncode == 127 or done.stderr.startswith("'az' is not recognized"):
-            return CredentialUnavailableError(
-                f"{self._who}: Azure CLI not found on path. Install it. {help_link('azure-cli')}"
-            )
+            return self._not_installed()
         if any(phrase in done.stderr for phrase in _NOT_SIGNED_IN) and "AADSTS" not in done.stderr:
             tenant = self._tenant_for(ask)
             command = f"az login --tenant {tenant}" if tenant else "az login"
             return CredentialUnavailableError(
                 f"{self._who}: Please run 'az login' to set up an account: run '{command}'. Azure CLI said: {words} "
-                f"{help_link('azure-cli')}"
+                f"{help_link(self._help)}"
             )
         if words:
-            return self._failure(ask, f"{self._who}: Azure CLI failed: {words} {help_link('azure-cli')}")
+            return self._failure(ask, f"{self._who}: Azure CLI failed: {words} {help_link(self._help)}")
         return self._failure(
             ask,
             f"{self._who}: Failed to invoke Azure CLI: it ended with status {done.returncode} and said nothing. "
-            f"{help_link('azure-cli')}",
+            f"{help_link(self._help)}",
+        )
+
+    def _not_installed(self) -> Exception:
+        from .._errors import CredentialUnavailableError, help_link
+
+        return CredentialUnavailableError(
+            f"{self._who}: Azure CLI not found on path. Install it (https://aka.ms/installazurecli) and run 'az "
+            "login'. "
+            f"{help_link(self._help)}"
         )
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
@@ -147,16 +131,9 @@ class AzureCliFlow(DeveloperToolFlow):
         if ask.scopes:
             command += f" --scope {ask.scopes[0]}"
         return CredentialUnavailableError(
-            f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Azure CLI 2.76.0 or "
-            f"later): {command} "
-            f"{help_link('claims-challenge')}"
+            f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Azure CLI 2.76.0 or later): "
+            f"{command} {help_link('claims-challenge')}"
         )
-
-
-def _on_windows() -> bool:
-    import sys
-
-    return sys.platform.startswith("win")
 
 
 @public("AzureCliCredential")

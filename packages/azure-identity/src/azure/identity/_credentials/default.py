@@ -48,6 +48,18 @@ LINKS: tuple[Link, ...] = (
         lambda chain: chain._entra("EnvironmentCredential", _quiet=True),
     ),
     Link("AzureCliCredential", "exclude_cli_credential", DEV, lambda chain: chain._tool("AzureCliCredential")),
+    Link(
+        "AzurePowerShellCredential",
+        "exclude_powershell_credential",
+        DEV,
+        lambda chain: chain._tool("AzurePowerShellCredential"),
+    ),
+    Link(
+        "AzureDeveloperCliCredential",
+        "exclude_developer_cli_credential",
+        DEV,
+        lambda chain: chain._tool("AzureDeveloperCliCredential"),
+    ),
 )
 
 _FORBIDDEN = {

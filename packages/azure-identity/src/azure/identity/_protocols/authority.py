@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple, Optional
-from urllib.parse import urlsplit
 
 PUBLIC_CLOUD = "login.microsoftonline.com"
 
@@ -25,8 +24,14 @@ Microsoft identity platform documentation, "National clouds"; instance discovery
 """
 
 _CANONICAL = {host: row[0] for row in CLOUDS for host in row}
-_DEVELOPER_KNOWN = re.compile(r"(?:^|\.)(?:b2clogin\.(?:com|cn|us|de)|ciamlogin\.com)$")
-_LOOPBACK = re.compile(r"^(?:localhost|127(?:\.\d{1,3}){3}|::1)$")
+_DEVELOPER_KNOWN = re.compile(r"(?:^|\.)(?:b2clogin\.(?:com|cn|us|de)|ciamlogin\.com)\Z")
+_LOOPBACK = re.compile(r"\A(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
+# RFC 3986, but for what has no place in an authority: user information, query, fragment.
+_URL = re.compile(
+    r"\A(https?)://(?:([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)|\[([0-9a-f:.]+)\])(?::([0-9]{1,5}))?"
+    r"((?:/[a-z0-9._~!$&'()*+,;=:%-]*)*)\Z",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class Authority(NamedTuple):
@@ -66,33 +71,29 @@ def parse_authority(value: str) -> Authority:
 
     :raises ValueError: the value is blank, or is neither a host nor an https URL.
     """
-    text = value.strip().rstrip("/ ")
-    if not text:
+    text = value.strip()
+    if not text.strip("/ "):
         raise ValueError("authority must be a host such as 'login.microsoftonline.com', but it is blank.")
     if "://" not in text:
         text = "https://" + text.lstrip("/")
-    parts = urlsplit(text)
-    scheme = parts.scheme.lower()
-    try:
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        host, port = "", None
+    found = _URL.match(text.rstrip("/ "))
+    scheme, name, ipv6, digits, path = (part or "" for part in found.groups()) if found else ("",) * 5
+    scheme, host, port = scheme.lower(), (name or ipv6).lower(), int(digits) if digits else None
     allowed = scheme == "https" or (scheme == "http" and _LOOPBACK.match(host) is not None)
-    clean = not (parts.query or parts.fragment or parts.username is not None or parts.password is not None)
-    if not allowed or not clean or not re.match(r"^(?:[a-z0-9._-]+|[0-9a-f:.]+)$", host):
+    if not allowed or (port or 0) > 65535:
         raise ValueError(
             "authority must be a host such as 'login.microsoftonline.com' or an https URL (http only for this "
-            "machine), "
-            f"but it is {_without_user(value)!r}."
+            f"machine), but it is {_without_user(value)!r}."
         )
-    location = f"[{host}]" if ":" in host else host
+    location = f"[{host}]" if ipv6 else host
     if port is not None and port != {"https": 443, "http": 80}[scheme]:
         location = f"{location}:{port}"
-    return Authority(f"{scheme}://{location}{parts.path.rstrip('/')}", host)
+    return Authority(f"{scheme}://{location}{path.rstrip('/')}", host)
 
 
 def _without_user(value: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", value.strip())
+    """The text without what may be a user name and password: all before the last @."""
+    return re.sub(r"\A(.*?//)?.*@", r"\1***@", value.strip(), flags=re.DOTALL)
 
 
 def is_adfs(tenant: str) -> bool:
@@ -108,7 +109,7 @@ def token_endpoint(authority: Authority, tenant: str, region: Optional[str] = No
     return f"{base}/{tenant}/oauth2/v2.0/token"
 
 
-_REGION = re.compile(r"^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+_REGION = re.compile(r"\A[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 def valid_region(name: str) -> bool:

@@ -64,7 +64,7 @@ def parse_claims(claims: str) -> dict[str, object]:
     """
     try:
         document = json.loads(claims)
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ValueError("claims must be a JSON object, as decoded from the challenge's 'claims' parameter.")

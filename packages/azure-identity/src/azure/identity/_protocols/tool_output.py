@@ -6,7 +6,7 @@ Formats: Azure CLI documentation and release notes of `az account get-access-tok
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._messages import Token
@@ -38,6 +38,39 @@ def parse_azure_cli(stdout: str) -> Token:
     raise UnexpectedOutput("the output has no 'accessToken'")
 
 
+def parse_azd(stdout: str) -> Token:
+    """The token in what `azd auth token --output json` prints. `expiresOn` is RFC 3339; without a zone it is UTC.
+
+    :raises UnexpectedOutput: there is no token, or no time of expiry, in it.
+    """
+    for document in json_objects(stdout):
+        token = document.get("token")
+        if not isinstance(token, str) or not token:
+            continue
+        expires_on = _epoch(document.get("expiresOn"), utc=True)
+        if expires_on is None:
+            raise UnexpectedOutput("the output has a token, but no time of expiry that can be read")
+        return Token(token, expires_on)
+    raise UnexpectedOutput("the output has no 'token'")
+
+
+def parse_azd_error(stdout: str, stderr: str) -> Optional[str]:
+    """What the Azure Developer CLI says went wrong, in the formats of its versions.
+
+    From 1.24 on it writes an object with `error`; before 1.23.7 a console message with everything; between them both.
+    """
+    said = None
+    for document in json_objects(f"{stdout}\n{stderr}"):
+        error = document.get("error")
+        if isinstance(error, str) and error.strip():
+            return error.strip()
+        data = document.get("data")
+        message = data.get("message") if isinstance(data, dict) else None
+        if said is None and isinstance(message, str) and message.strip():
+            said = message.strip()
+    return said
+
+
 def json_objects(text: str) -> list[dict[str, Any]]:
     """Every JSON object in a text, outermost ones only: tools print warnings and notices around them."""
     decoder = json.JSONDecoder()
@@ -58,7 +91,7 @@ def json_objects(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def _epoch(value: object) -> Optional[int]:
+def _epoch(value: object, *, utc: bool = False) -> Optional[int]:
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -70,6 +103,9 @@ def _epoch(value: object) -> Optional[int]:
         digits = len(tail) - len(tail.lstrip("0123456789"))
         text = f"{head}.{(tail[:digits] + '000000')[:6]}{tail[digits:]}"
     try:
-        return int(datetime.fromisoformat(text).timestamp())  # without a zone this is local time
+        moment = datetime.fromisoformat(text)
+        if utc and moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return int(moment.timestamp())  # without a zone this is local time
     except (ValueError, OverflowError, OSError):
         return None

@@ -1,0 +1,108 @@
+"""A service connection of Azure Pipelines.
+
+On the wire: one request to Azure DevOps for an OIDC token, then one client credentials grant with it as assertion.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import _settings
+from .._entra import EntraFlow
+from .._shells import AsyncCredential, SyncCredential
+from .._twins import AIO, public
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._io import FlowIO
+    from .._messages import Token, TokenRequest
+    from .._settings import CredentialOptions
+
+
+class AzurePipelinesFlow(EntraFlow):
+    """Authenticates as a service connection of Azure Pipelines, by workload identity federation.
+
+    The pipeline must map its access token to a variable: `SYSTEM_ACCESSTOKEN: $(System.AccessToken)`. A new OIDC token
+    is requested for every new access token.
+
+    :keyword str tenant_id: id or domain name of the service connection's tenant.
+    :keyword str client_id: application (client) id of the service connection.
+    :keyword str service_connection_id: id of the service connection, as in its URL (`resourceId=`).
+    :keyword str system_access_token: the pipeline's access token, `os.environ["SYSTEM_ACCESSTOKEN"]`.
+    :keyword str authority: host of the authority, such as `AzureAuthorityHosts.AZURE_CHINA`. Default:
+        `AZURE_AUTHORITY_HOST`, else the public cloud.
+    :keyword bool disable_instance_discovery: trust an authority that Microsoft does not know. Default: False.
+    :keyword additionally_allowed_tenants: tenants besides `tenant_id` that a caller may request tokens from; `*` allows
+        any. Default: none.
+    :paramtype additionally_allowed_tenants: list[str]
+    :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
+    :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
+    :raises ValueError: an argument is empty or malformed.
+    :raises TypeError: a keyword looks like a misspelt one.
+
+    Outside a pipeline (`SYSTEM_OIDCREQUESTURI` is not set) requests raise `CredentialUnavailableError`. All keywords of
+    an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted too.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        client_id: str,
+        service_connection_id: str,
+        system_access_token: str,
+        **options: Unpack[CredentialOptions],
+    ) -> None:
+        given = {
+            "tenant_id": tenant_id,
+            "client_id": client_id,
+            "service_connection_id": service_connection_id,
+            "system_access_token": system_access_token,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if missing:
+            raise ValueError(f"{self._who} requires non-empty values for: {', '.join(missing)}.")
+        super().__init__(tenant_id, client_id, options, ("service_connection_id", "system_access_token"))
+        self._service_connection_id = service_connection_id
+        self._system_access_token = system_access_token
+
+    async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
+        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+        from .._protocols.build_agents import NoOidcToken, endpoint_problem, parse_oidc, pipelines_request
+        from .._protocols.entra import assertion_proof, client_credentials
+
+        uri = _settings.read(_settings.PIPELINES_OIDC_URI) or ""
+        problem = endpoint_problem(uri)
+        if problem is not None:
+            raise CredentialUnavailableError(
+                f"{self._who}: the environment variable {_settings.PIPELINES_OIDC_URI} {problem}. This credential "
+                "works in "
+                f"Azure Pipelines only, in a task that refers to the service connection. {help_link('azure-pipelines')}"
+            )
+        request = pipelines_request(uri, self._service_connection_id, self._system_access_token)
+        response = await self._post(io, request)
+        try:
+            assertion = parse_oidc(response, "oidcToken", self._system_access_token)
+        except NoOidcToken as error:
+            raise AuthenticationFailedError(
+                f"{self._who}: {error} Make sure that system_access_token is the pipeline's System.AccessToken, and "
+                "that "
+                f"the stage refers to the service connection {self._service_connection_id}. "
+                f"{help_link('azure-pipelines')}",
+                response.raw,
+            ) from None
+        return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(assertion)))
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (self._system_access_token,)
+
+
+@public("AzurePipelinesCredential")
+class AzurePipelinesCredential(AzurePipelinesFlow, SyncCredential):
+    __doc__ = AzurePipelinesFlow.__doc__
+
+
+@public("AzurePipelinesCredential", AIO)
+class AsyncAzurePipelinesCredential(AzurePipelinesFlow, AsyncCredential):
+    __doc__ = AzurePipelinesFlow.__doc__
