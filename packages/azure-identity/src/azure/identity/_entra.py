@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError
     from ._io import FlowIO
     from ._messages import Response, Token, TokenRequest
-    from ._protocols.entra import Refusal
+    from ._protocols.entra import Granted, Refusal
 
 TRANSIENT_PAUSE = 1.0
 """Seconds before the one repetition of a request the service could not serve just now."""
@@ -83,7 +83,7 @@ class EntraFlow(Flow):
         try:
             tenant = resolve_tenant(
                 self._tenant,
-                ask.tenant,
+                validate_tenant(ask.tenant),
                 self._allowed_tenants,
                 multitenant_disabled=_settings.read_flag(_settings.DISABLE_MULTITENANT),
             )
@@ -97,7 +97,8 @@ class EntraFlow(Flow):
                 'add "*" to '
                 f"allow any tenant. {help_link('tenant-not-allowed')}"
             ) from None
-        return validate_tenant(tenant)
+        assert tenant is not None  # one is configured
+        return tenant
 
     def _key(self, ask: TokenRequest) -> TokenKey:
         return TokenKey(
@@ -113,38 +114,47 @@ class EntraFlow(Flow):
         """Whom tokens are for: the application itself, unless a subclass says otherwise."""
         return ""
 
-    # --- the exchange
-    # ------------------------------------------------------------------------------------------------------
+    # --- the exchange ---
 
     async def _redeem(self, io: FlowIO, ask: TokenRequest, form: Mapping[str, str]) -> Token:
         """Send a grant to the token endpoint and read the token, or say why there is none."""
-        from ._protocols.entra import Unusable, parse_refusal, parse_token, token_request
+        return (await self._exchange(io, ask, form)).token
 
-        tenant = self._tenant_for(ask)
-        await self._confirm_authority(io, tenant)
-        url = token_endpoint(self._authority, tenant, await self._region(io, tenant))
-        sent_at = io.now()
-        response = await self._post(
-            io, token_request(url, form, claims=ask.claims, cae=ask.cae, correlation_id=io.new_id())
-        )
-        refusal = parse_refusal(response) if response.status != 200 else None
-        if refusal is not None and (refusal.error == "temporarily_unavailable" or refusal.has(TRANSIENT_CODE)):
-            await io.sleep(TRANSIENT_PAUSE)
+    async def _exchange(
+        self, io: FlowIO, ask: TokenRequest, form: Mapping[str, str], headers: Optional[Mapping[str, str]] = None
+    ) -> Granted:
+        """The same, with everything else the answer holds."""
+        from ._protocols.entra import Granted, Unusable, json_object, parse_refusal, parse_token, token_request
+
+        url = await self._token_endpoint(io, self._tenant_for(ask))
+        for repetition in (False, True):
             sent_at = io.now()
-            response = await self._post(
-                io, token_request(url, form, claims=ask.claims, cae=ask.cae, correlation_id=io.new_id())
-            )
+            request = token_request(url, form, claims=ask.claims, cae=ask.cae, correlation_id=io.new_id())
+            if headers:
+                request = request._replace(headers={**request.headers, **headers})
+            response = await self._post(io, request)
             refusal = parse_refusal(response) if response.status != 200 else None
+            transient = refusal is not None and (
+                refusal.error == "temporarily_unavailable" or refusal.has(TRANSIENT_CODE)
+            )
+            if repetition or not transient:
+                break
+            await io.sleep(TRANSIENT_PAUSE)
         if response.status == 200:
             try:
-                return parse_token(response, sent_at)
+                return Granted(parse_token(response, sent_at), json_object(response.body) or {})
             except Unusable as error:
                 refusal = parse_refusal(response)
                 if refusal is None:
                     raise self._unusable(url, str(error), response) from None
         if refusal is None:
-            raise self._unusable(url, _http_text(response), response)
-        raise self._refused(ask, url, refusal, response, sent_at)
+            raise self._unusable(url, _http_text(response, *self._secrets()), response)
+        raise self._refused(ask, url, refusal, response, sent_at, form)
+
+    async def _token_endpoint(self, io: FlowIO, tenant: str) -> str:
+        """Where grants go. Asks whether the authority is Microsoft's, and for the region, where that is not known."""
+        await self._confirm_authority(io, tenant)
+        return token_endpoint(self._authority, tenant, await self._region(io, tenant))
 
     async def _post(self, io: FlowIO, request: Any) -> Response:
         try:
@@ -200,7 +210,7 @@ class EntraFlow(Flow):
             flight.result = True
         return _detected_region[0]
 
-    # --- errors ---------------------------------------------------------------------------------------------
+    # --- errors ---
 
     def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
         from ._errors import AuthenticationFailedError, help_link
@@ -231,23 +241,32 @@ class EntraFlow(Flow):
         )
 
     def _refused(
-        self, ask: TokenRequest, url: str, refusal: Refusal, response: Response, sent_at: int
+        self,
+        ask: TokenRequest,
+        url: str,
+        refusal: Refusal,
+        response: Response,
+        sent_at: int,
+        form: Optional[Mapping[str, str]] = None,
     ) -> AuthenticationFailedError:
         from ._entra_help import next_step
         from ._errors import AuthenticationFailedError, redacted
 
-        text = redacted(refusal.description or refusal.error, *self._secrets(), limit=2000)
+        name = redacted(refusal.error, *self._secrets(), limit=100)
+        text = redacted(refusal.description, *self._secrets(), limit=2000) or name
         ids = [
-            f"{label}: {value}"
+            f"{label}: {redacted(value, *self._secrets(), limit=100)}"
             for label, value in (("correlation id", refusal.correlation_id), ("trace id", refusal.trace_id))
             if value and value not in text
         ]
         found = f" ({', '.join(ids)})" if ids else ""
+        assertion = (form or {}).get("client_assertion")
+        facts = self._assertion_facts(refusal, assertion, sent_at) if assertion else ""
         return AuthenticationFailedError(
             f"{self._who}: Microsoft Entra ID refused a token for {' '.join(ask.scopes)} (application "
             f"{self._client_id}, tenant "
-            f"{self._tenant_for(ask)}). Authentication failed: ({refusal.error}) {text}{found}\n"
-            f"{next_step(refusal, response, sent_at, self._who)}",
+            f"{self._tenant_for(ask)}). Authentication failed: ({name}) {text}{found}\n"
+            f"{facts}{' ' if facts else ''}{next_step(refusal, response, sent_at, self._who)}",
             response.raw,
             error_code=refusal.error,
             error_codes=refusal.codes,
@@ -257,12 +276,22 @@ class EntraFlow(Flow):
             trace_id=refusal.trace_id,
         )
 
+    def _assertion_facts(self, refusal: Refusal, assertion: str, now: int) -> str:
+        """What a message says of the assertion that was refused. Empty: nothing that would help."""
+        from ._entra_help import assertion_facts
+
+        return assertion_facts(self._assertion_name(), refusal, assertion, now)
+
+    def _assertion_name(self) -> str:
+        """What to call the assertion at the beginning of a sentence."""
+        return "The assertion"
+
     def _secrets(self) -> tuple[str, ...]:
         """Strings that must never appear in a message, should a server send them back."""
         return ()
 
 
-def _http_text(response: Response) -> str:
+def _http_text(response: Response, *secrets: str) -> str:
     from ._errors import redacted
     from ._protocols.entra import content_type, retry_after
 
@@ -272,7 +301,7 @@ def _http_text(response: Response) -> str:
         return f"HTTP {response.status}: the service is limiting requests{pause}"
     if not content_type(response).startswith("text/"):
         return f"HTTP {response.status} ({content_type(response)}, {len(response.body)} bytes)"
-    excerpt = redacted(" ".join(response.body[:2000].decode("utf-8", "replace").split()), limit=160)
+    excerpt = redacted(" ".join(response.body[:2000].decode("utf-8", "replace").split()), *secrets, limit=160)
     return (
         f"HTTP {response.status} ({content_type(response)}): {excerpt}"
         if excerpt

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
+class NotConfigured(ValueError):
+    """A constructor lacks arguments that neither its caller nor the environment gave. `DefaultAzureCredential` passes
+    over a member that raises it."""
+
+
 class Flow:
     """A credential's way to a token.
 
@@ -29,7 +34,7 @@ class Flow:
     may share a token. A constructor validates and stores; it does no I/O.
     """
 
-    _transient = ("_cache_", "_flights_", "_hot", "_port_")
+    _transient: tuple[str, ...] = ("_cache_", "_flights_", "_hot", "_port_")
     """Attributes that are rebuilt when needed: left out of pickles and copies."""
 
     _package: str
@@ -65,8 +70,7 @@ class Flow:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in self._transient}
 
-    # --- what a credential says about itself
-    # -----------------------------------------------------------------------------
+    # --- what a credential says about itself ---
 
     def _check(self, ask: TokenRequest) -> None:
         """Refuse what can be refused without asking anybody."""
@@ -88,8 +92,7 @@ class Flow:
         """End of a `with` block, or `close()`."""
         await io.close(*exc)
 
-    # --- the algorithm
-    # -----------------------------------------------------------------------------------------------------
+    # --- the algorithm ---
 
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
         """A token for a checked request: from the cache, from somebody else's flight, or new."""
@@ -108,14 +111,16 @@ class Flow:
         if not self._cache.claim_renewal(entry, io.now()):
             return entry
         try:
-            return await self._fly(io, ask, self._key(ask))
+            return await self._fly(io, ask, self._key(ask), renewing=entry)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is logged, and must not cost a valid token
             self._log_kept(error)
             return entry
         finally:
             self._cache.end_renewal(entry)
 
-    async def _fly(self, io: FlowIO, ask: TokenRequest, key: Optional[TokenKey]) -> Entry:
+    async def _fly(
+        self, io: FlowIO, ask: TokenRequest, key: Optional[TokenKey], renewing: Optional[Entry] = None
+    ) -> Entry:
         async with io.single_flight(self._flight(ask, key)) as flight:
             if flight.shared:
                 shared: Entry = flight.result
@@ -125,15 +130,17 @@ class Flow:
             if entry is not None and not ask.claims:
                 # Look again: somebody may have landed between the first look and the take-off.
                 need = refresh_need(now, entry.token.expires_on, entry.token.refresh_on, entry.last_attempt)
-                if need == USE and not entry.renewing:
+                if need == USE and entry is not renewing:
                     flight.result = entry
                     return entry
-                self._cache.note_attempt(entry, now)
                 ask = ask._replace(patient=now >= entry.token.expires_on)
             try:
                 token = await self._acquire(io, ask)
             except Exception as error:
-                if entry is None or ask.claims or entry.renewing or io.now() >= entry.token.expires_on:
+                if entry is not None and not ask.claims:
+                    # Not before it failed: until then, all who come are to wait for this attempt.
+                    self._cache.note_attempt(entry, now)
+                if entry is None or ask.claims or entry is renewing or io.now() >= entry.token.expires_on:
                     raise
                 self._log_kept(error)
                 flight.result = entry

@@ -10,21 +10,22 @@ The theory, in five rules.
 5. Foreign exceptions (azure-core, requests, aiohttp, OS) become a `PortError` here and nowhere else, so both worlds
    fail alike. What a user's own callback raises passes unchanged: it is theirs.
 
-Only this module and its helpers (`_flights`, `_pipelines`, `_processes`, and the cache's lock) may import what reaches
-outside (asyncio, time, subprocess, threading, sockets, azure-core's pipeline); a lint rule says so. All but the clock
-is imported when first used.
+Only this module and its helpers (`_flights`, `_pipelines`, `_routes`, `_processes`, and the cache's lock) may import
+what reaches outside (asyncio, time, subprocess, threading, sockets, azure-core's pipeline); a lint rule says so. All
+but the clock is imported when first used.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Coroutine, Hashable, Mapping, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Hashable, Mapping, Optional, Protocol, TypeVar
 
 from ._flights import Flight, FlightTable, TaskWaker, ThreadWaker
 from ._messages import Closed, Unreadable
 
 if TYPE_CHECKING:
     from ._messages import Command, Completed, Request, Response
+    from ._redirects import RedirectListener
 
 T = TypeVar("T")
 
@@ -63,6 +64,22 @@ class FlowIO(Protocol):
         """Wait."""
         ...
 
+    def random(self, size: int) -> bytes:
+        """Random bytes fit for secrets."""
+        ...
+
+    async def listen(self, host: str, port: int, path: str, state: str) -> RedirectListener:
+        """Begin to wait for a sign-in to come back; port 0 is any free one. Raises CannotListen. Close the listener."""
+        ...
+
+    async def receive(self, listener: RedirectListener, timeout: float) -> Optional[Mapping[str, str]]:
+        """What came back, or None after `timeout` seconds."""
+        ...
+
+    async def open_browser(self, url: str) -> bool:
+        """Open the person's web browser. False if there is none."""
+        ...
+
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a user's function or a foreign credential. An awaitable result is awaited where that is possible."""
         ...
@@ -76,7 +93,7 @@ class FlowIO(Protocol):
         ...
 
     async def open(self) -> None:
-        """Open a transport the user gave (`with credential:`). Others open with the first request."""
+        """Begin of a `with` block: open a transport the user gave. Others open with the first request."""
         ...
 
     async def close(self, *exc: Any) -> None:
@@ -109,6 +126,7 @@ class _Port:
     def __init__(self, options: Mapping[str, Any], flights: FlightTable) -> None:
         self._options = options
         self._flights = flights
+        self._opened = False
         self.closed = False
 
     def now(self) -> int:
@@ -121,6 +139,16 @@ class _Port:
         import uuid
 
         return str(uuid.uuid4())
+
+    def random(self, size: int) -> bytes:
+        import secrets
+
+        return secrets.token_bytes(size)
+
+    async def listen(self, host: str, port: int, path: str, state: str) -> RedirectListener:
+        from ._redirects import RedirectListener
+
+        return RedirectListener(host, port, path, state)
 
 
 def read_file(path: str, limit: int, follow_links: bool) -> bytes:
@@ -151,15 +179,35 @@ class BlockingIO(_Port):
     """The port of the sync credentials."""
 
     _pipe: Any = None
+    _routed: Any = None
 
     async def send(self, request: Request) -> Response:
         from . import _pipelines
 
         if self.closed:
             raise Closed
+        if request.direct or request.tls is not None:
+            return self._send_routed(request)
         if self._pipe is None or self._pipe.forked():
             self._pipe = _pipelines.blocking_pipe(self._options, owner=self)
         return self._pipe.send(request)  # type: ignore[no-any-return]
+
+    def _send_routed(self, request: Request) -> Response:
+        """Send a request that has rules of its own."""
+        from . import _pipelines, _routes
+
+        route = _routes.route_of(request)
+        if self._routed is None:
+            self.__dict__.setdefault("_routed", _pipelines.RoutedPipes())
+        pipe, useless = self._routed.get(route), []
+        if pipe is None:
+            pipe = _pipelines.blocking_pipe(self._options, owner=self, route=route)
+            useless = self._routed.put(route, pipe)
+        try:
+            return pipe.send(request)  # type: ignore[no-any-return]
+        finally:
+            for old in useless:
+                old.release(self)
 
     async def run(self, command: Command) -> Completed:
         from ._processes import Process
@@ -168,6 +216,14 @@ class BlockingIO(_Port):
 
     async def read(self, path: str, limit: int = 1_000_000, *, follow_links: bool = True) -> bytes:
         return read_file(path, limit, follow_links)
+
+    async def receive(self, listener: RedirectListener, timeout: float) -> Optional[Mapping[str, str]]:
+        return listener.receive(timeout)
+
+    async def open_browser(self, url: str) -> bool:
+        from ._redirects import open_browser
+
+        return open_browser(url)
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - rule 3: this port blocks
@@ -200,19 +256,25 @@ class BlockingIO(_Port):
     async def open(self) -> None:
         if self.closed:
             raise Closed
+        self._opened = True
         if self._options.get("transport") is not None:
             await self.enter(self._options["transport"])
 
     async def close(self, *exc: Any) -> None:
         if self.closed:
             return
+        self.closed = self._opened
+        pipes = [] if self._routed is None else list(self._routed)
         if self._options.get("transport") is not None:
             self.closed = True
             await self.leave(self._options["transport"], *exc)
         elif self._pipe is not None:
+            pipes.append(self._pipe)
+        if pipes:
             self.closed = True
-            pipe, self._pipe = self._pipe, None
-            pipe.release(self)
+            self._pipe = self._routed = None
+            for pipe in pipes:
+                pipe.release(self)
 
 
 class AsyncIO(_Port):
@@ -229,11 +291,33 @@ class AsyncIO(_Port):
             raise Closed
         if self._pipes is None:
             self._pipes = _pipelines.PipesByLoop()
+        if request.direct or request.tls is not None:
+            return await self._send_routed(request)
         pipe = self._pipes.get()
         if pipe is None or pipe.forked():
+            await self._pipes.release_ended(self)
             pipe = _pipelines.async_pipe(self._options, owner=self, loop=asyncio.get_running_loop())
             self._pipes.set(pipe)
         return await pipe.send(request)  # type: ignore[no-any-return]
+
+    async def _send_routed(self, request: Request) -> Response:
+        """Send a request that has rules of its own."""
+        import asyncio
+
+        from . import _pipelines, _routes
+
+        route = _routes.route_of(request)
+        pipes = self._pipes.routed()
+        pipe, useless = pipes.get(route), []
+        if pipe is None:
+            await self._pipes.release_ended(self)
+            pipe = _pipelines.async_pipe(self._options, self, asyncio.get_running_loop(), route)
+            useless = pipes.put(route, pipe)
+        try:
+            return await pipe.send(request)  # type: ignore[no-any-return]
+        finally:
+            for old in useless:
+                await old.supersede(self)
 
     async def run(self, command: Command) -> Completed:
         from ._processes import Process
@@ -245,6 +329,20 @@ class AsyncIO(_Port):
 
         # Files here may be on network or projected volumes: a thread keeps the event loop going meanwhile.
         return await asyncio.get_running_loop().run_in_executor(None, read_file, path, limit, follow_links)
+
+    async def receive(self, listener: RedirectListener, timeout: float) -> Optional[Mapping[str, str]]:
+        from functools import partial
+
+        from ._processes import in_thread
+
+        return await in_thread(partial(listener.receive, timeout), listener.close)
+
+    async def open_browser(self, url: str) -> bool:
+        import asyncio
+
+        from ._redirects import open_browser
+
+        return await asyncio.get_running_loop().run_in_executor(None, open_browser, url)
 
     async def sleep(self, seconds: float) -> None:
         import asyncio
@@ -273,16 +371,18 @@ class AsyncIO(_Port):
     async def open(self) -> None:
         if self.closed:
             raise Closed
+        self._opened = True
         if self._options.get("transport") is not None:
             await self.enter(self._options["transport"])
 
     async def close(self, *exc: Any) -> None:
         if self.closed:
             return
+        self.closed = self._opened
         if self._options.get("transport") is not None:
             self.closed = True
             await self.leave(self._options["transport"], *exc)
-        elif self._pipes is not None:
+        if self._pipes is not None:
             self.closed = True
             pipes, self._pipes = self._pipes, None
             await pipes.release(self)

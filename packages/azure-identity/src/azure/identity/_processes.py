@@ -20,15 +20,52 @@ import os
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ._messages import CannotRun, Completed, TimedOut
 
 if TYPE_CHECKING:
     from ._messages import Command
 
+T = TypeVar("T")
 GRACE = 2.0
 """Seconds to wait for a killed process tree's pipes to close."""
+
+
+async def in_thread(work: Callable[[], T], cancel: Callable[[], None]) -> T:
+    """What `work` returns, run on a thread of its own. When the task is cancelled, `cancel` must make it end soon."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def report(result: Any, error: Optional[BaseException]) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the waiting task
+            error = raised
+        try:
+            loop.call_soon_threadsafe(report, result, error)
+        except RuntimeError:
+            return  # the loop was closed meanwhile; nobody is left to tell
+
+    thread = threading.Thread(target=run, name="azure-identity-work", daemon=True)
+    thread.start()
+    try:
+        return await outcome
+    except BaseException:
+        cancel()
+        thread.join(GRACE)
+        raise
 
 
 class Process:
@@ -55,40 +92,7 @@ class Process:
 
     async def run_in_thread(self) -> Completed:
         """Run to the end without blocking the event loop. Cancelling the task kills the process tree first."""
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Completed] = loop.create_future()
-
-        def report(result: Optional[Completed], error: Optional[BaseException]) -> None:
-            if outcome.done():
-                return
-            if error is not None:
-                outcome.set_exception(error)
-            else:
-                assert result is not None
-                outcome.set_result(result)
-
-        def work() -> None:
-            result: Optional[Completed] = None
-            error: Optional[BaseException] = None
-            try:
-                result = self.run()
-            except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the waiting task
-                error = raised
-            try:
-                loop.call_soon_threadsafe(report, result, error)
-            except RuntimeError:
-                return  # the loop was closed while the child ran; nobody is left to tell
-
-        thread = threading.Thread(target=work, name="azure-identity-process", daemon=True)
-        thread.start()
-        try:
-            return await outcome
-        except BaseException:
-            self._cancel()
-            thread.join(GRACE)
-            raise
+        return await in_thread(self.run, self._cancel)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = self._command

@@ -32,6 +32,35 @@ AUTHORITY_HOST = "AZURE_AUTHORITY_HOST"
 """Host of the authority; see `azure.identity.AzureAuthorityHosts`. Default: the public cloud."""
 FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 """Path of a projected Kubernetes service account token."""
+KUBERNETES_TOKEN_PROXY = "AZURE_KUBERNETES_TOKEN_PROXY"
+"""URL of the token proxy of an AKS identity binding. May contain no password."""
+KUBERNETES_SNI_NAME = "AZURE_KUBERNETES_SNI_NAME"
+"""The name that proxy is asked for in the TLS handshake, and that its certificate must be for."""
+KUBERNETES_CA_FILE = "AZURE_KUBERNETES_CA_FILE"
+"""Path of a PEM file with the only certificates to trust for that proxy."""
+KUBERNETES_CA_DATA = "AZURE_KUBERNETES_CA_DATA"
+"""The same certificates themselves; only one of the two may be set."""
+IDENTITY_ENDPOINT = "IDENTITY_ENDPOINT"
+"""URL managed identity tokens are requested from; set by App Service, Functions, Container Apps, Azure Arc and Service
+Fabric."""
+IDENTITY_HEADER = "IDENTITY_HEADER"
+"""Secret that requests to `IDENTITY_ENDPOINT` carry; set by all of these but Azure Arc."""
+IDENTITY_SERVER_THUMBPRINT = "IDENTITY_SERVER_THUMBPRINT"
+"""Thumbprint of the only certificate `IDENTITY_ENDPOINT` may have; set by Service Fabric."""
+IDENTITY_API_VERSION = "IDENTITY_API_VERSION"
+"""The api-version of `IDENTITY_ENDPOINT`; set by Service Fabric."""
+IMDS_ENDPOINT = "IMDS_ENDPOINT"
+"""URL of a local metadata service; set by Azure Arc. Tells it from the other hosts."""
+MSI_ENDPOINT = "MSI_ENDPOINT"
+"""URL managed identity tokens are requested from; set by Azure Machine Learning and Cloud Shell."""
+MSI_SECRET = "MSI_SECRET"
+"""Secret that requests to `MSI_ENDPOINT` carry; set by Azure Machine Learning."""
+DEFAULT_IDENTITY_CLIENT_ID = "DEFAULT_IDENTITY_CLIENT_ID"
+"""Client id of the identity to use when a program names none; set by Azure Machine Learning."""
+POD_IDENTITY_AUTHORITY_HOST = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
+"""URL of the host that answers in place of the instance metadata service, 169.254.169.254."""
+PROGRAM_DATA = "PROGRAMDATA"
+"""Windows: the folder below which Azure Arc keeps the keys of its challenges."""
 REGIONAL_AUTHORITY = "AZURE_REGIONAL_AUTHORITY_NAME"
 """Region whose authority endpoint service principals use, or `tryautodetect`."""
 REGION_NAME = "REGION_NAME"
@@ -79,8 +108,8 @@ def read_flag(name: str, environ: Optional[Mapping[str, str]] = None) -> bool:
     raise ValueError(f"The environment variable {name} must be true or false, but it is {value!r}.")
 
 
-class PipelineOptions(TypedDict, total=False):
-    """Options that travel to the azure-core pipeline a credential sends its requests through."""
+class _RequestOptions(TypedDict, total=False):
+    """Options of the azure-core pipeline a credential sends its requests through, but for the one below."""
 
     transport: Any
     """An azure-core transport to use for every request, instead of the shared one."""
@@ -132,8 +161,6 @@ class PipelineOptions(TypedDict, total=False):
     """`exponential` (default) or `fixed` pauses."""
     retry_on_status_codes: Sequence[int]
     """Statuses to try again after, besides 408, 429, 500, 502, 503, 504."""
-    timeout: float
-    """Seconds for all attempts together. For credentials that wait for a person: how long they wait."""
     permit_redirects: bool
     """Follow redirects. Default: False, since the request carries credentials."""
     redirect_max: int
@@ -190,8 +217,15 @@ class PipelineOptions(TypedDict, total=False):
     """Accepted as by every azure-core client; has no meaning for a credential."""
 
 
-class CredentialOptions(PipelineOptions, total=False):
-    """Options of the credentials that ask Microsoft Entra ID."""
+class PipelineOptions(_RequestOptions, total=False):
+    """Options that travel to the azure-core pipeline a credential sends its requests through."""
+
+    timeout: float
+    """Seconds for all attempts together. For credentials that wait for a person: how long they wait."""
+
+
+class _EntraOptions(TypedDict, total=False):
+    """Options of the credentials that ask Microsoft Entra ID, but for those of their pipeline."""
 
     authority: Optional[str]
     """Host of the authority, such as `AzureAuthorityHosts.AZURE_CHINA`. Default: AZURE_AUTHORITY_HOST, else the public
@@ -204,6 +238,14 @@ class CredentialOptions(PipelineOptions, total=False):
     """Where tokens are kept beyond the process."""
     enable_support_logging: Optional[bool]
     """Accepted for compatibility. Logs never contain personal data above DEBUG."""
+
+
+class CredentialOptions(PipelineOptions, _EntraOptions, total=False):
+    """Options of the credentials that ask Microsoft Entra ID."""
+
+
+class SignInOptions(_RequestOptions, _EntraOptions, total=False):
+    """The same for credentials that wait for a person and have a `timeout` of their own."""
 
 
 CREDENTIAL_OPTIONS = (

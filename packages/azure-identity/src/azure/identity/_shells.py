@@ -8,7 +8,7 @@ unusual (claims, another tenant), the flow decides.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Coroutine, Mapping, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, TypeVar
 
 from ._flow import Flow
 from ._io import AsyncIO, BlockingIO, clock, run_blocking
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
     from ._cache.memory import Entry
+    from ._record import AuthenticationRecord
 
 _LOGGER = logging.getLogger(__name__)
 _HOT_LIMIT = 20_000
@@ -291,3 +292,61 @@ class AsyncCredential(_Shell):
         log_success(_LOGGER, self._who, ask, entry.token)
         self._remember(ask, entry)
         return entry
+
+
+class SyncSignIn:
+    """What the blocking credentials of people have besides."""
+
+    def authenticate(
+        self,
+        *,
+        scopes: Optional[Iterable[str]] = None,
+        claims: Optional[str] = None,
+        tenant_id: Optional[str] = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AuthenticationRecord:
+        """Ask the person to sign in, whatever is cached.
+
+        :keyword scopes: what to consent to. Default: access to the cloud's resource manager.
+        :paramtype scopes: list[str]
+        :keyword str claims: a claims challenge (JSON) to sign in with.
+        :keyword str tenant_id: the tenant to sign in to, where it is not the one the credential is configured for.
+        :keyword bool enable_cae: whether callers can handle a claims challenge. Default: False.
+        :return: who signed in, without secrets; it can be kept and given to a credential later.
+        :rtype: ~azure.identity.AuthenticationRecord
+        :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
+        :raises ~azure.identity.CredentialUnavailableError: it could not begin.
+        """
+        shell: Any = self
+        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae)
+        return shell._run(shell._authenticate(shell._port, ask))  # type: ignore[no-any-return]
+
+
+class AsyncSignIn:
+    """What the suspending credentials of people have besides."""
+
+    async def authenticate(
+        self,
+        *,
+        scopes: Optional[Iterable[str]] = None,
+        claims: Optional[str] = None,
+        tenant_id: Optional[str] = None,
+        enable_cae: bool = False,
+        **kwargs: Any,
+    ) -> AuthenticationRecord:
+        """Ask the person to sign in, whatever is cached.
+
+        :keyword scopes: what to consent to. Default: access to the cloud's resource manager.
+        :paramtype scopes: list[str]
+        :keyword str claims: a claims challenge (JSON) to sign in with.
+        :keyword str tenant_id: the tenant to sign in to, where it is not the one the credential is configured for.
+        :keyword bool enable_cae: whether callers can handle a claims challenge. Default: False.
+        :return: who signed in, without secrets; it can be kept and given to a credential later.
+        :rtype: ~azure.identity.AuthenticationRecord
+        :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
+        :raises ~azure.identity.CredentialUnavailableError: it could not begin.
+        """
+        shell: Any = self
+        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae)
+        return await shell._run(shell._authenticate(shell._port, ask))  # type: ignore[no-any-return]

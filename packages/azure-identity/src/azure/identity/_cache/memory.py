@@ -73,9 +73,12 @@ _caches: weakref.WeakSet[TokenCache] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    # A thread of the parent may have held a lock; it does not exist in the child. The tokens are good there too.
+    # A thread of the parent may have held a lock, or been renewing a token; it does not exist in the child. The tokens
+    # are good there too.
     for cache in _caches:
         cache._lock = threading.Lock()
+        for entry in cache._entries.values():
+            entry.renewing = False
 
 
 if hasattr(os, "register_at_fork"):
@@ -129,7 +132,7 @@ class TokenCache:
             entry.renewing = False
 
     def note_attempt(self, entry: Entry, now: int) -> None:
-        """An acquisition that was to replace `entry` began at `now`."""
+        """An acquisition that was to replace `entry` began at `now`, and failed."""
         with self._lock:
             entry.last_attempt = now
 

@@ -46,6 +46,11 @@ class AssertionSigner:
     def __repr__(self) -> str:
         return "AssertionSigner(***)"
 
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the certificate's content; no secret."""
+        return self.certificate().fingerprint
+
     def certificate(self) -> Certificate:
         """The certificate, read when it is first needed."""
         if self._loaded is None:

@@ -25,6 +25,17 @@ class Unusable(Exception):
     """An answer of the token endpoint that is neither a token nor an error one can read."""
 
 
+class Granted(NamedTuple):
+    """A success answer of the token endpoint."""
+
+    token: Token
+    body: Mapping[str, Any]
+    """All members, secrets among them."""
+
+    def __repr__(self) -> str:
+        return f"Granted({self.token!r})"
+
+
 class Refusal(NamedTuple):
     """An error answer of the token endpoint (RFC 6749, section 5.2, with the members Entra ID adds)."""
 
@@ -141,7 +152,8 @@ def server_time(response: Response) -> Optional[int]:
 
 def retry_after(response: Response) -> Optional[int]:
     """Seconds the server asks to wait, when it says so in seconds (RFC 9110, Retry-After)."""
-    return whole(response.headers.get("retry-after"))
+    seconds = whole(response.headers.get("retry-after"))
+    return seconds if seconds is not None and seconds >= 0 else None
 
 
 def json_object(body: bytes) -> Optional[dict[str, Any]]:

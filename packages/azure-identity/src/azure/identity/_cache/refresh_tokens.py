@@ -1,0 +1,62 @@
+"""The refresh tokens of signed-in accounts.
+
+A refresh token belongs to an account and a client, not to a resource or tenant, so one per account and client is kept:
+the newest. One that belongs to a family of clients ("foci" in the answer) serves every member of the family.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple, Optional
+
+
+class RefreshToken(NamedTuple):
+    """One refresh token."""
+
+    secret: str
+    client_id: str
+    family_id: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"RefreshToken(client_id={self.client_id!r}, family_id={self.family_id!r})"
+
+
+class RefreshTokens:
+    """Refresh tokens by account. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[tuple[str, str], dict[str, RefreshToken]] = {}
+        self._not_in_family: set[str] = set()
+        self._lock = threading.Lock()
+
+    def put(self, cloud: str, home_account_id: str, token: RefreshToken) -> None:
+        """Keep a token in place of the one it renews."""
+        slot = f"family {token.family_id}" if token.family_id else token.client_id
+        with self._lock:
+            self._tokens.setdefault((cloud, home_account_id), {})[slot] = token
+            if token.family_id:
+                self._not_in_family.discard(token.client_id)
+
+    def candidates(self, cloud: str, home_account_id: str, client_id: str) -> list[RefreshToken]:
+        """What may renew the account's tokens for a client: its own first, then its family's."""
+        with self._lock:
+            tokens = list(self._tokens.get((cloud, home_account_id), {}).values())
+            own = [token for token in tokens if token.client_id == client_id]
+            family = [
+                token
+                for token in tokens
+                if token.family_id and token.client_id != client_id and client_id not in self._not_in_family
+            ]
+        return own + family
+
+    def drop(self, cloud: str, home_account_id: str, secret: str) -> None:
+        """Forget a token that was refused for good."""
+        with self._lock:
+            tokens = self._tokens.get((cloud, home_account_id), {})
+            for slot in [slot for slot, token in tokens.items() if token.secret == secret]:
+                del tokens[slot]
+
+    def leave_family(self, client_id: str) -> None:
+        """Family tokens do not work for this client."""
+        with self._lock:
+            self._not_in_family.add(client_id)

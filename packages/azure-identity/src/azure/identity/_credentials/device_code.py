@@ -1,0 +1,143 @@
+"""A person who signs in on another device.
+
+On the wire: a request for a code, which the person enters in a browser somewhere, then one POST every few seconds until
+they are done.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
+from .._twins import AIO, public
+from .._users import UserFlow
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._io import FlowIO
+    from .._messages import TokenRequest
+    from .._protocols.entra import Granted
+    from .._protocols.users import DeviceCode
+    from .._record import AuthenticationRecord
+    from .._settings import SignInOptions
+
+_SLOW_DOWN = 5
+"""Seconds added to the interval when the service says to slow down (RFC 8628, section 3.5)."""
+
+
+class DeviceCodeFlow(UserFlow):
+    """Authenticates a person who signs in with a code in a web browser, on any device.
+
+    For programs without a browser: on servers, over SSH, in containers. The account's tokens are renewed without asking
+    again as long as possible.
+
+    :param str client_id: application (client) id. Default: a Microsoft application for developers.
+    :keyword str tenant_id: tenant to sign in to. Default: any work or school account (`organizations`).
+    :keyword float timeout: seconds to wait for the person. Default: as long as the code is valid, usually 15 minutes.
+    :keyword prompt_callback: called with `verification_uri` (str), `user_code` (str) and `expires_on` (datetime in UTC)
+        to tell the person what to do. In `azure.identity.aio` it may be a coroutine function. Default: print to
+        standard output.
+    :paramtype prompt_callback: Callable[[str, str, ~datetime.datetime], None]
+    :keyword authentication_record: an account that signed in before, whose cached tokens are used first.
+    :paramtype authentication_record: ~azure.identity.AuthenticationRecord
+    :keyword bool disable_automatic_authentication: raise `AuthenticationRequiredError` instead of asking the person;
+        call `authenticate` to ask. Default: False.
+    :keyword str authority: host of the authority, such as `AzureAuthorityHosts.AZURE_CHINA`. Default:
+        `AZURE_AUTHORITY_HOST`, else the public cloud.
+    :keyword bool disable_instance_discovery: trust an authority that Microsoft does not know. Default: False.
+    :keyword additionally_allowed_tenants: tenants besides `tenant_id` that a caller may request tokens from; `*` allows
+        any. Default: none.
+    :paramtype additionally_allowed_tenants: list[str]
+    :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
+    :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
+    :raises ValueError: an argument is malformed.
+    :raises TypeError: a keyword looks like a misspelt one.
+
+    All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, ...) are accepted too. Source of the
+    flow: RFC 8628.
+    """
+
+    def __init__(
+        self,
+        client_id: str = DEVELOPER_SIGN_ON_CLIENT_ID,
+        *,
+        tenant_id: Optional[str] = None,
+        timeout: Optional[float] = None,
+        prompt_callback: Optional[Callable[[str, str, datetime], Any]] = None,
+        authentication_record: Optional[AuthenticationRecord] = None,
+        disable_automatic_authentication: bool = False,
+        **options: Unpack[SignInOptions],
+    ) -> None:
+        super().__init__(
+            tenant_id,
+            client_id,
+            options,
+            ("prompt_callback", "authentication_record", "disable_automatic_authentication"),
+            record=authentication_record,
+            automatic=not disable_automatic_authentication,
+        )
+        self._timeout = timeout
+        self._prompt_callback = prompt_callback
+
+    async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
+        from .._errors import AuthenticationFailedError, help_link
+        from .._protocols.users import device_form
+
+        code = await self._request_code(io, ask)
+        began = io.stopwatch()
+        await self._show(io, code)
+        limit = code.expires_in if self._timeout is None else min(self._timeout, code.expires_in)
+        interval = max(code.interval, 1)
+        while io.stopwatch() - began + interval <= limit:
+            await io.sleep(interval)
+            try:
+                return await self._exchange(io, ask, device_form(self._client_id, code.device_code))
+            except AuthenticationFailedError as error:
+                if error.error_code == "slow_down":
+                    interval += _SLOW_DOWN
+                elif error.error_code != "authorization_pending":
+                    raise
+        raise AuthenticationFailedError(
+            f"{self._who}: Timed out waiting for user to authenticate: nobody entered the code within {limit:g} "
+            "seconds. "
+            f"{help_link('sign-in')}"
+        )
+
+    async def _request_code(self, io: FlowIO, ask: TokenRequest) -> DeviceCode:
+        from .._protocols.entra import parse_refusal
+        from .._protocols.users import device_code_request, parse_device_code, user_scopes
+
+        tenant = self._tenant_for(ask)
+        await self._confirm_authority(io, tenant)
+        request = device_code_request(
+            self._authority, tenant, self._client_id, user_scopes(ask.scopes), ask.claims, ask.cae, io.new_id()
+        )
+        sent_at = io.now()
+        response = await self._post(io, request)
+        code = parse_device_code(response)
+        if code is not None:
+            return code
+        refusal = parse_refusal(response)
+        if refusal is not None:
+            raise self._refused(ask, request.url, refusal, response, sent_at)
+        raise self._unusable(request.url, "it has no device code", response)
+
+    async def _show(self, io: FlowIO, code: DeviceCode) -> None:
+        if self._prompt_callback is None:
+            await io.call(print, code.message, flush=True)
+            return
+        expires_on = datetime.fromtimestamp(io.now() + code.expires_in, timezone.utc)
+        await io.call(self._prompt_callback, code.verification_uri, code.user_code, expires_on)
+
+
+@public("DeviceCodeCredential")
+class DeviceCodeCredential(DeviceCodeFlow, SyncSignIn, SyncCredential):
+    __doc__ = DeviceCodeFlow.__doc__
+
+
+@public("DeviceCodeCredential", AIO)
+class AsyncDeviceCodeCredential(DeviceCodeFlow, AsyncSignIn, AsyncCredential):
+    __doc__ = DeviceCodeFlow.__doc__
