@@ -1,0 +1,83 @@
+"""A local Microsoft Entra ID: a real HTTPS server that speaks its protocol, for tests, demos and offline work.
+
+::
+
+    from entra_emulator import EntraEmulator
+
+    with EntraEmulator() as entra:
+        os.environ.update(entra.environment())
+
+Names resolve on first use, so that importing the package (as its pytest plugin does) costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from .clock import Clock as Clock
+    from .directory import App as App
+    from .directory import FederatedCredential as FederatedCredential
+    from .directory import Resource as Resource
+    from .directory import Secret as Secret
+    from .directory import SubjectNameIssuer as SubjectNameIssuer
+    from .directory import Tenant as Tenant
+    from .emulator import EntraEmulator as EntraEmulator
+    from .errors import EntraError as EntraError
+    from .faults import Fault as Fault
+    from .hosts.host import Host as Host
+    from .hosts.identities import ManagedIdentity as ManagedIdentity
+    from .protected_resource import claims_challenge as claims_challenge
+    from .registrations import RegisteredApp as RegisteredApp
+    from .request_log import LoggedRequest as LoggedRequest
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "EntraEmulator": "emulator",
+    "RegisteredApp": "registrations",
+    "Tenant": "directory",
+    "App": "directory",
+    "Secret": "directory",
+    "FederatedCredential": "directory",
+    "SubjectNameIssuer": "directory",
+    "Resource": "directory",
+    "Clock": "clock",
+    "Fault": "faults",
+    "LoggedRequest": "request_log",
+    "EntraError": "errors",
+    "Host": "hosts.host",
+    "ManagedIdentity": "hosts.identities",
+    "claims_challenge": "protected_resource",
+}
+
+__all__ = [
+    "EntraEmulator",
+    "RegisteredApp",
+    "Tenant",
+    "App",
+    "Secret",
+    "FederatedCredential",
+    "SubjectNameIssuer",
+    "Resource",
+    "Clock",
+    "Fault",
+    "LoggedRequest",
+    "EntraError",
+    "ManagedIdentity",
+    "Host",
+    "claims_challenge",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

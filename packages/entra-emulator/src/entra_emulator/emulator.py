@@ -1,0 +1,656 @@
+"""`EntraEmulator`: an emulated Entra ID, served in the background of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import secrets as random_secrets
+import shutil
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+    overload,
+)
+
+from . import environment as environments
+from .addresses import is_loopback, is_unspecified
+from .certificate_authority import SERVER_NAMES
+from .clock import Clock
+from .directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
+from .faults import Faults
+from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
+from .hosts.host import Host, Site
+from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
+from .hosts.registry import make_host
+from .http_face import PROTECTED_RESOURCE, HttpFace
+from .key_store import KeyStore
+from .keys import parse_signing_key
+from .realm import Realm
+from .registrations import RegisteredApp
+from .request_log import RequestLog
+from .server import BackgroundServer
+from .settings import Lifetime, Settings
+
+if TYPE_CHECKING:
+    from .hosts.app_service import AppService2017Host, AppServiceHost
+    from .hosts.arc import ArcHost
+    from .hosts.azure_ml import AzureMlHost
+    from .hosts.cloud_shell import CloudShellHost
+    from .hosts.identity_binding import IdentityBindingHost
+    from .hosts.imds import ImdsHost
+    from .hosts.service_fabric import ServiceFabricHost
+    from .hosts.workload_identity import WorkloadIdentityHost
+
+TENANT_ID = "e0a5c0de-0000-4000-8000-000000000001"
+"""The default tenant."""
+TENANT_DOMAIN = "emulator.onmicrosoft.com"
+"""The default tenant's domain."""
+CLIENT_ID = "e0a5c0de-0000-4000-8000-00000000a001"
+"""The default app."""
+CLIENT_SECRET = "entra-emulator-default-secret"
+"""The default app's secret. It opens nothing but emulators."""
+RESOURCE_APP_ID = "e0a5c0de-0000-4000-8000-00000000b001"
+"""The app id of the protected resource."""
+MANAGED_IDENTITY_CLIENT_ID = "e0a5c0de-0000-4000-8000-00000000c001"
+"""The client id of the system-assigned managed identity."""
+_LINK_LOCAL = "169.254.169.254"
+
+
+class EntraEmulator:
+    """A local Microsoft Entra ID.
+
+    ::
+
+        with EntraEmulator() as entra:
+            os.environ.update(entra.environment())
+
+    Serves HTTPS with a certificate of its own authority, and plain HTTP on a second port. Starts in the background of
+    this process; a second `start` after `stop` takes the same ports again.
+
+    :keyword host: where to listen. Default: `localhost`, that is 127.0.0.1 and ::1.
+    :keyword allow_remote: needed for a host that other machines can reach.
+    :keyword port: of HTTPS. Default: a free one.
+    :keyword http_port: of plain HTTP. Default: a free one.
+    :keyword names: more host names or IP addresses for the TLS certificate.
+    :keyword strict: refuse unknown tenants, apps, secrets and resources. False suits quick demos only.
+    :keyword token_lifetime: seconds, or a range of seconds. Default: 3600.
+    :keyword cae_token_lifetime: the same for clients that can handle claims challenges. Default: 86400.
+    :keyword issuer_v1: base of the issuer of v1 access tokens. Default: `https://sts.windows.net`.
+    :keyword issuer_v2: base of the issuer of v2 tokens. Default: `https://login.microsoftonline.com`.
+    :keyword refuse_replays: accept each assertion once only. Default: False.
+    :keyword key_dir: where keys rest between runs. Default: the user's cache directory.
+    :keyword seed: makes random lifetimes repeatable.
+    :keyword imds_address: where `host("imds")` listens, such as `("169.254.169.254", 80)`. Default: a free port of
+        127.0.0.1. The real address needs root, and an interface that has it: best a network namespace of its own.
+    :raises ValueError: an argument that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "localhost",
+        allow_remote: bool = False,
+        port: int = 0,
+        http_port: int = 0,
+        names: Sequence[str] = (),
+        strict: bool = True,
+        token_lifetime: Lifetime = 3600,
+        cae_token_lifetime: Lifetime = 24 * 3600,
+        issuer_v1: str = "https://sts.windows.net",
+        issuer_v2: str = "https://login.microsoftonline.com",
+        refuse_replays: bool = False,
+        key_dir: Union[str, os.PathLike[str], None] = None,
+        seed: Optional[int] = None,
+        imds_address: Optional[Tuple[str, int]] = None,
+    ) -> None:
+        if not allow_remote and not is_loopback(host):
+            raise ValueError(
+                f"host: {host!r} is not a loopback address; other machines could sign in. "
+                "Pass allow_remote=True if that is what you want"
+            )
+        if imds_address is not None and not (allow_remote or _is_local_imds(imds_address[0])):
+            raise ValueError(f"imds_address: expected {_LINK_LOCAL} or a loopback address, got {imds_address[0]!r}")
+        if port and port == http_port:
+            raise ValueError(f"http_port: expected another port than port, got {http_port} for both")
+        self._host = host
+        self._ports = (port, http_port)
+        self._names = server_names(host, names)
+        self._store = KeyStore(Path(key_dir) if key_dir is not None else None)
+        settings = Settings(
+            strict=strict,
+            token_lifetime=token_lifetime,
+            cae_token_lifetime=cae_token_lifetime,
+            issuer_v1=issuer_v1.rstrip("/"),
+            issuer_v2=issuer_v2.rstrip("/"),
+            refuse_replays=refuse_replays,
+        )
+        self._realm = Realm(self._store, settings, Clock(), seed)
+        self._imds_address = imds_address
+        self._hosts: List[Host] = []
+        self._server: Optional[BackgroundServer] = None
+        self._run_dir: Optional[Path] = None
+        self._lock = threading.Lock()
+        self._bundle_path: Optional[Path] = None
+        self.ca_file = str(self._store.write("ca.crt", self._realm.authority.certificate_pem))
+        """Path of the PEM certificate that clients have to trust."""
+        self.tenant = Tenant(TENANT_ID, (TENANT_DOMAIN,), "Entra emulator")
+        """The default tenant."""
+        self.app = self._registered(CLIENT_ID)
+        """The default app: `client_id`, `secret`, `certificate_path`, ..."""
+        self.managed_identity = ManagedIdentity(self._registered(MANAGED_IDENTITY_CLIENT_ID))
+        """The system-assigned managed identity of the hosts: `client_id`, `object_id`, `resource_id`, `grant`."""
+        self._seed_directory()
+
+    # ---- life ----
+
+    def start(self) -> EntraEmulator:
+        """Start serving. Returns itself.
+
+        :raises OSError: a port is taken.
+        :raises RuntimeError: it is running already.
+        """
+        if self._server is not None:
+            raise RuntimeError("this emulator is running already")
+        self._run_dir = Path(tempfile.mkdtemp(prefix="entra-emulator-"))
+        try:
+            server = BackgroundServer(
+                HttpFace(self._realm).application,
+                self._realm.authority.server_context(self._names),
+                self._host,
+                *self._ports,
+            )
+            self._realm.listen_at(frozenset(self._names), frozenset((server.port, server.http_port)))
+            self._server = server
+            self._ports = (server.port, server.http_port)
+            self._trust_own_issuer()
+            server.start()
+        except BaseException:
+            self._server = None
+            self._remove_run_dir()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, close all connections and all hosts. Does nothing if it is not running."""
+        if self._server is not None:
+            for host in reversed(self._hosts):
+                host.close()
+            self._hosts.clear()
+            self._server.stop()
+            self._server = None
+            self._remove_run_dir()
+
+    def reset(self) -> None:
+        """Back to the state after the start: directory, settings, faults, request log, clock.
+
+        Hosts that are open stay open; the identities that were added are gone.
+        """
+        self._realm.forget()
+        self._seed_directory()
+        if self._server is not None:
+            self._trust_own_issuer()
+
+    def __enter__(self) -> EntraEmulator:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]] = None,
+        error: Optional[BaseException] = None,
+        traceback: Optional[TracebackType] = None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> EntraEmulator:
+        return await asyncio.get_running_loop().run_in_executor(None, self.start)
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]] = None,
+        error: Optional[BaseException] = None,
+        traceback: Optional[TracebackType] = None,
+    ) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.stop)
+
+    # ---- addresses ----
+
+    @property
+    def port(self) -> int:
+        """The port of HTTPS."""
+        return self._running().port
+
+    @property
+    def http_port(self) -> int:
+        """The port of plain HTTP."""
+        return self._running().http_port
+
+    @property
+    def authority(self) -> str:
+        """The authority, such as `https://localhost:40123`."""
+        return f"https://{self._shown_host}:{self.port}"
+
+    @property
+    def http_authority(self) -> str:
+        """The same over plain HTTP."""
+        return f"http://{self._shown_host}:{self.http_port}"
+
+    @property
+    def resource_url(self) -> str:
+        """The URL of an API that checks tokens. Everything below it answers the same."""
+        return f"{self.authority}/resource"
+
+    @property
+    def resource_scope(self) -> str:
+        """The scope of that API."""
+        return f"{PROTECTED_RESOURCE}/.default"
+
+    @property
+    def listens_on_ipv6(self) -> bool:
+        """Whether ::1 answers too."""
+        return self._running().ipv6
+
+    # ---- state ----
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that all tokens and checks go by."""
+        return self._realm.clock
+
+    @property
+    def requests(self) -> RequestLog:
+        """The requests so far."""
+        return self._realm.requests
+
+    @property
+    def faults(self) -> Faults:
+        """What is to go wrong."""
+        return self._realm.faults
+
+    @property
+    def settings(self) -> Settings:
+        """The behaviour; members can be changed while it runs, `reset` restores them."""
+        return self._realm.settings
+
+    @property
+    def required_roles(self) -> FrozenSet[str]:
+        """App roles that the protected resource asks for. Default: none."""
+        return self._realm.settings.required_roles
+
+    @required_roles.setter
+    def required_roles(self, roles: Sequence[str]) -> None:
+        self._realm.settings.required_roles = frozenset(roles)
+
+    # ---- directory ----
+
+    def add_tenant(
+        self, domain: str, *, tenant_id: Optional[str] = None, display_name: str = "", more_domains: Sequence[str] = ()
+    ) -> Tenant:
+        """Add a tenant.
+
+        :param domain: its domain name, such as `fabrikam.onmicrosoft.com`.
+        :keyword tenant_id: a GUID. Default: a random one.
+        :raises ValueError: a name is taken, or the id is no GUID.
+        """
+        identity = _guid(tenant_id, "tenant_id")
+        return self._realm.directory.add_tenant(Tenant(identity, (domain, *more_domains), display_name or domain))
+
+    def add_app(
+        self,
+        display_name: str = "",
+        *,
+        client_id: Optional[str] = None,
+        tenant: Optional[Tenant] = None,
+        secrets: Optional[Sequence[Union[str, Secret]]] = None,
+        certificates: Sequence[bytes] = (),
+        federated_credentials: Sequence[FederatedCredential] = (),
+        roles: Optional[Mapping[str, Sequence[str]]] = None,
+        multi_tenant: bool = False,
+        token_lifetime: Optional[int] = None,
+    ) -> RegisteredApp:
+        """Register an app.
+
+        :keyword client_id: a GUID. Default: a random one.
+        :keyword tenant: its home. Default: the default tenant.
+        :keyword secrets: client secrets. Default: one random secret; `()` for none.
+        :keyword certificates: PEM certificates.
+        :keyword federated_credentials: trust in external issuers.
+        :keyword roles: app roles by resource (app id or identifier URI).
+        :keyword multi_tenant: whether every tenant knows it.
+        :keyword token_lifetime: seconds. Default: the emulator's.
+        :raises ValueError: the client id is taken or no GUID, or the lifetime is not positive.
+        :raises LookupError: a resource in `roles` is unknown.
+        """
+        identity = _guid(client_id, "client_id")
+        if self._realm.directory.app(identity) is not None:
+            raise ValueError(f"client_id: {identity} is taken")
+        if token_lifetime is not None and token_lifetime <= 0:
+            raise ValueError(f"token_lifetime: expected positive seconds, got {token_lifetime}")
+        given = [random_secrets.token_urlsafe(30)] if secrets is None else secrets
+        self._realm.directory.put_app(
+            App(
+                identity,
+                (tenant or self.tenant).id,
+                display_name or f"app {identity[:8]}",
+                secrets=tuple(one if isinstance(one, Secret) else Secret(one) for one in given),
+                federated_credentials=tuple(federated_credentials),
+                multi_tenant=multi_tenant,
+                token_lifetime=token_lifetime,
+            )
+        )
+        app = self._registered(identity)
+        for pem in certificates:
+            app.add_certificate(pem)
+        for resource, granted in (roles or {}).items():
+            app.grant(resource, *granted)
+        return app
+
+    def add_resource(
+        self,
+        identifier: str,
+        *more_identifiers: str,
+        app_id: Optional[str] = None,
+        token_version: int = 1,
+        display_name: str = "",
+    ) -> Resource:
+        """Register an API that tokens can be asked for.
+
+        :param identifier: its identifier URI, such as `api://orders`.
+        :keyword app_id: a GUID. Default: a random one.
+        :keyword token_version: which access tokens it accepts, 1 or 2.
+        :raises ValueError: an identifier is taken, the id is no GUID, or the version is another.
+        """
+        if token_version not in (1, 2):
+            raise ValueError(f"token_version: expected 1 or 2, got {token_version!r}")
+        identity = _guid(app_id, "app_id")
+        return self._realm.directory.add_resource(
+            Resource(identity, (identifier, *more_identifiers), token_version, display_name or identifier)
+        )
+
+    def add_managed_identity(
+        self,
+        name: str,
+        *,
+        client_id: Optional[str] = None,
+        tenant: Optional[Tenant] = None,
+        roles: Optional[Mapping[str, Sequence[str]]] = None,
+        token_lifetime: int = A_DAY,
+    ) -> ManagedIdentity:
+        """Create a user-assigned managed identity. `host(..., identities=[it])` assigns it to a host.
+
+        :param name: its name; the last part of its Azure resource id.
+        :keyword client_id: a GUID. Default: one that depends on tenant and name, the same in every run.
+        :keyword tenant: default: the default tenant.
+        :keyword roles: app roles by resource (app id or identifier URI).
+        :keyword token_lifetime: seconds. Default: a day.
+        :raises ValueError: the name is empty, the client id is taken or no GUID, or the lifetime is not positive.
+        :raises LookupError: a resource in `roles` is unknown.
+        """
+        if not name or "/" in name:
+            raise ValueError(f"name: expected a name without slashes, got {name!r}")
+        resource_id = user_assigned_resource_id(tenant or self.tenant, name)
+        app = self.add_app(
+            name,
+            client_id=client_id or derived_id("managed-identity", (tenant or self.tenant).id, name),
+            tenant=tenant,
+            secrets=(),
+            roles=roles,
+            token_lifetime=token_lifetime,
+        )
+        self._realm.directory.put_app(dataclasses.replace(app.registration, managed_resource_id=resource_id))
+        return ManagedIdentity(app)
+
+    # ---- hosts with a managed identity ----
+
+    @overload
+    def host(self, kind: Literal["imds"], **options: Any) -> ImdsHost: ...
+    @overload
+    def host(self, kind: Literal["app-service"], **options: Any) -> AppServiceHost: ...
+    @overload
+    def host(self, kind: Literal["app-service-2017"], **options: Any) -> AppService2017Host: ...
+    @overload
+    def host(self, kind: Literal["arc"], **options: Any) -> ArcHost: ...
+    @overload
+    def host(self, kind: Literal["service-fabric"], **options: Any) -> ServiceFabricHost: ...
+    @overload
+    def host(self, kind: Literal["cloud-shell"], **options: Any) -> CloudShellHost: ...
+    @overload
+    def host(self, kind: Literal["azure-ml"], **options: Any) -> AzureMlHost: ...
+    @overload
+    def host(self, kind: Literal["workload-identity"], **options: Any) -> WorkloadIdentityHost: ...
+    @overload
+    def host(self, kind: Literal["identity-binding"], **options: Any) -> IdentityBindingHost: ...
+    @overload
+    def host(self, kind: str, **options: Any) -> Host: ...
+
+    def host(self, kind: str, **options: Any) -> Host:
+        """A host of Azure as programs see it from inside: its environment variables, and what answers there.
+
+        ::
+
+            with entra.host("app-service", identities=[mine]) as host:
+                ManagedIdentityCredential(client_id=mine.client_id).get_token(scope)
+
+        :param kind: `imds`, `app-service`, `app-service-2017`, `arc`, `service-fabric`, `cloud-shell`, `azure-ml`,
+            `workload-identity` or `identity-binding`.
+        :keyword identities: the user-assigned managed identities. Default: none.
+        :keyword system_assigned: whether it has the system-assigned one. Default: True.
+        :keyword environ: what to change instead of `os.environ`.
+        :return: the host, not open yet: use it in a `with` or `async with` block. Its class in `entra_emulator.hosts`
+            documents further options and controls.
+        :raises ValueError: no such kind, or an option that cannot be meant.
+        :raises TypeError: an option the kind does not have.
+        :raises RuntimeError: the emulator is not running.
+        """
+        trust = dict.fromkeys(environments.CA_VARIABLES, self.ca_bundle_file)
+        site = Site(
+            self._realm,
+            self._running(),
+            self._running_dir(),
+            self.authority,
+            self.tenant.id,
+            self.managed_identity,
+            {**trust, **environments.proxy_exception(os.environ)},
+            self._imds_address,
+        )
+        host = make_host(kind, site, options)
+        self._hosts = [one for one in self._hosts if one.is_open] + [host]
+        return host
+
+    # ---- federation ----
+
+    def federation_issuer(self, name: str = DEFAULT_ISSUER) -> str:
+        """The URL of an external issuer that the emulator hosts. Any name of letters and digits is served."""
+        return issuer_url(self.authority, name)
+
+    def federated_token(
+        self,
+        *,
+        subject: str = DEFAULT_SUBJECT,
+        audience: str = TOKEN_EXCHANGE_AUDIENCE,
+        lifetime: int = 3600,
+        issuer: Optional[str] = None,
+        claims: Optional[Mapping[str, Any]] = None,
+    ) -> str:
+        """A token such as a Kubernetes cluster or a pipeline service gives its workloads.
+
+        The default app trusts it as it is by default.
+
+        :keyword lifetime: seconds; a negative one makes an expired token.
+        :keyword issuer: default: `federation_issuer()`.
+        :keyword claims: more claims; they win over the ordinary ones.
+        """
+        return sign_federated_token(
+            self._realm.federation.key,
+            issuer=issuer or self.federation_issuer(),
+            subject=subject,
+            audience=audience,
+            now=self.clock.now(),
+            lifetime=lifetime,
+            claims=claims or {},
+        )
+
+    # ---- environment ----
+
+    def environment(self, kind: str = "secret", *, app: Optional[RegisteredApp] = None) -> Dict[str, str]:
+        """The environment variables for programs that are to authenticate here as `app`.
+
+        :param kind: the credential: `secret`, `certificate` or `federated`.
+        :keyword app: default: the default app.
+        :raises ValueError: another kind.
+        """
+        who = app or self.app
+        variables = {
+            "AZURE_AUTHORITY_HOST": self.authority,
+            "AZURE_TENANT_ID": who.tenant_id,
+            "AZURE_CLIENT_ID": who.client_id,
+        }
+        if kind == "secret":
+            variables["AZURE_CLIENT_SECRET"] = who.secret
+        elif kind == "certificate":
+            variables["AZURE_CLIENT_CERTIFICATE_PATH"] = who.certificate_path
+        elif kind == "federated":
+            variables["AZURE_FEDERATED_TOKEN_FILE"] = self.write_federated_token_file()
+        else:
+            raise ValueError(f"kind: expected secret, certificate or federated, got {kind!r}")
+        for name in environments.CA_VARIABLES:
+            variables[name] = self.ca_bundle_file
+        return {**variables, **environments.proxy_exception(os.environ)}
+
+    @property
+    def ca_bundle_file(self) -> str:
+        """Path of a PEM file with the emulator's authority and the roots that programs here trust already."""
+        with self._lock:
+            if self._bundle_path is None:
+                target = self._store.directory / "ca-bundle.pem"
+                bundle = environments.ca_bundle(self._realm.authority.certificate_pem, os.environ, without=target)
+                self._bundle_path = self._store.write(target.name, bundle)
+            return str(self._bundle_path)
+
+    def write_federated_token_file(self) -> str:
+        """Write a federated token of the default subject, good for a day, to a file. Returns its path."""
+        path = self._running_dir() / "federated-token"
+        temporary = path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(self.federated_token(lifetime=24 * 3600))
+        temporary.replace(path)
+        return str(path)
+
+    def issue_certificate(self, *names: str) -> Tuple[str, str]:
+        """A TLS certificate for another server on this machine, which clients of this emulator then trust.
+
+        :param names: the server's host names or IP addresses. Default: localhost, 127.0.0.1 and ::1.
+        :return: paths of two PEM files, the certificate and its private key. They are deleted by `stop`.
+        :raises ValueError: a name is empty.
+        :raises RuntimeError: the emulator is not running.
+        """
+        if not all(names):
+            raise ValueError(f"names: expected host names or IP addresses, got {names!r}")
+        directory = Path(tempfile.mkdtemp(prefix="tls-", dir=self._running_dir()))  # mode 700
+        key, mark, certificate = self._realm.authority.issue(names or SERVER_NAMES).partition(b"-----BEGIN CERTIFICATE")
+        for name, pem in (("certificate.pem", mark + certificate), ("key.pem", key)):
+            (directory / name).write_bytes(pem)
+        return str(directory / "certificate.pem"), str(directory / "key.pem")
+
+    # ---- inside ----
+
+    @property
+    def _shown_host(self) -> str:
+        host = "localhost" if is_unspecified(self._host) else self._host
+        return f"[{host}]" if ":" in host else host
+
+    def _seed_directory(self) -> None:
+        directory = self._realm.directory
+        directory.clear()
+        directory.add_tenant(self.tenant)
+        directory.put_app(App(CLIENT_ID, TENANT_ID, "Default app", secrets=(Secret(CLIENT_SECRET),)))
+        directory.put_app(
+            App(
+                MANAGED_IDENTITY_CLIENT_ID,
+                TENANT_ID,
+                "entra-emulator-vm",
+                token_lifetime=A_DAY,
+                managed_resource_id=machine_resource_id(self.tenant, "entra-emulator-vm"),
+            )
+        )
+        directory.add_resource(Resource(RESOURCE_APP_ID, (PROTECTED_RESOURCE,), display_name="Protected resource"))
+        # A client may still hold the certificate of an earlier run.
+        kept = self._store.peek(_certificate_name(CLIENT_ID), parse_signing_key)
+        if kept is not None:
+            self.app.certificate_path  # noqa: B018 - registers it
+
+    def _trust_own_issuer(self) -> None:
+        self.app.add_federated_credential(self.federation_issuer(), DEFAULT_SUBJECT)
+
+    def _registered(self, client_id: str) -> RegisteredApp:
+        return RegisteredApp(self._realm.directory, client_id, self._certificate_file)
+
+    def _certificate_file(self, client_id: str, create: Callable[[], bytes]) -> Path:
+        """The default app's certificate outlives a run, that of others does not."""
+        if client_id == CLIENT_ID:
+            self._store.load_or_create(_certificate_name(client_id), parse_signing_key, create)
+            return self._store.directory / _certificate_name(client_id)
+        path = self._running_dir() / _certificate_name(client_id)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(create())
+        return path
+
+    def _running(self) -> BackgroundServer:
+        if self._server is None:
+            raise RuntimeError("this emulator is not running")
+        return self._server
+
+    def _running_dir(self) -> Path:
+        if self._run_dir is None:
+            raise RuntimeError("this emulator is not running")
+        return self._run_dir
+
+    def _remove_run_dir(self) -> None:
+        if self._run_dir is not None:
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+            self._run_dir = None
+
+    def __repr__(self) -> str:
+        return f"EntraEmulator({self.authority if self._server is not None else 'not running'})"
+
+
+def server_names(host: str, names: Sequence[str]) -> Tuple[str, ...]:
+    """What the TLS certificate is for: the loopback names, `host`, and `names`, each once."""
+    own = [] if is_unspecified(host) else [host.strip("[]")]
+    return tuple(dict.fromkeys(name.lower() for name in (*SERVER_NAMES, *own, *names)))
+
+
+def _is_local_imds(host: str) -> bool:
+    """Whether only this machine (or network namespace) can reach an IMDS at `host`."""
+    return host == _LINK_LOCAL or is_loopback(host)
+
+
+def _certificate_name(client_id: str) -> str:
+    return f"client-{client_id}.pem"
+
+
+def _guid(value: Optional[str], name: str) -> str:
+    if value is None:
+        return str(uuid.uuid4())
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise ValueError(f"{name}: expected a GUID, got {value!r}") from None

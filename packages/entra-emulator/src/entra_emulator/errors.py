@@ -1,0 +1,231 @@
+"""Entra's errors, by AADSTS code.
+
+Codes and texts: "Microsoft Entra authentication and authorization error codes"; the member `error` follows RFC 6749,
+section 5.2. Clients must react to `error` and `suberror`, never to the text, so the texts here say the same in the
+emulator's own words where that helps, and add what the emulator knows about the cause.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Dict, NamedTuple, Optional
+
+
+class _Kind(NamedTuple):
+    error: str
+    status: int
+    text: str
+
+
+_KINDS: Dict[int, _Kind] = {
+    # the request itself
+    900144: _Kind("invalid_request", 400, "The request body must contain the following parameter: '{name}'."),
+    90014: _Kind(
+        "invalid_request",
+        400,
+        "The required field '{name}' is missing from the credential. Ensure that you have all the necessary "
+        "parameters for the login request.",
+    ),
+    900561: _Kind("invalid_request", 400, "The endpoint only accepts POST requests. Received a {method} request."),
+    9000411: _Kind(
+        "invalid_request", 400, "The request is not properly formatted. The parameter '{name}' is duplicated."
+    ),
+    9002313: _Kind("invalid_request", 400, "Invalid request. Request is malformed or invalid. {reason}"),
+    901002: _Kind("invalid_request", 400, "The 'resource' request parameter is not supported."),
+    70003: _Kind("unsupported_grant_type", 400, "The app requested an unsupported grant type '{grant}'."),
+    9000410: _Kind("invalid_request", 400, "Malformed JSON in the parameter '{name}'."),
+    # the tenant and the app
+    90002: _Kind(
+        "invalid_request",
+        400,
+        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. This tenant does not exist in this emulator.",
+    ),
+    50059: _Kind(
+        "invalid_request",
+        400,
+        "No tenant-identifying information found in either the request or implied by any provided credentials. "
+        "'{tenant}' names no single tenant, which this grant needs.",
+    ),
+    700016: _Kind(
+        "unauthorized_client",
+        400,
+        "Application with identifier '{client_id}' was not found in the directory '{tenant}'. This can happen if the "
+        "application has not been installed by the administrator of the tenant. You may have sent your authentication "
+        "request to the wrong tenant.",
+    ),
+    50049: _Kind("invalid_instance", 400, "Unknown or invalid instance."),
+    100007: _Kind(
+        "invalid_client",
+        401,
+        "The regional endpoint serves only managed identities and applications that authenticate by subject name and "
+        "issuer (a certificate sent with its chain, 'x5c').",
+    ),
+    # client authentication
+    7000218: _Kind(
+        "invalid_client",
+        401,
+        "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+    ),
+    7000215: _Kind(
+        "invalid_client",
+        401,
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not "
+        "the client secret ID, for a secret added to app '{client_id}'.",
+    ),
+    7000222: _Kind(
+        "invalid_client", 401, "The provided client secret keys for app '{client_id}' are expired. Create new keys."
+    ),
+    50027: _Kind("invalid_client", 401, "JWT token is invalid or malformed. {reason}"),
+    5002738: _Kind(
+        "invalid_client",
+        401,
+        "Invalid JWT token. '{alg}' is not a supported signature algorithm. Supported signing algorithms are: "
+        "'{supported}'.",
+    ),
+    700021: _Kind(
+        "invalid_client", 401, "Client assertion application identifier doesn't match 'client_id' parameter. {reason}"
+    ),
+    700023: _Kind(
+        "invalid_client",
+        401,
+        "Client assertion audience claim does not match Realm issuer. Audience of the assertion: '{audience}', "
+        "expected: '{expected}'.",
+    ),
+    700024: _Kind(
+        "invalid_client",
+        401,
+        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {start}, "
+        "expiry time of assertion {end}.",
+    ),
+    700027: _Kind(
+        "invalid_client",
+        401,
+        "The certificate with identifier used to sign the client assertion is not valid. {reason}",
+    ),
+    50013: _Kind("invalid_client", 401, "Assertion failed signature validation. {reason}"),
+    1000502: _Kind("invalid_client", 401, "The provided certificate is not within its specified validity period."),
+    # federated credentials
+    70025: _Kind("invalid_client", 401, "The client '{client_id}' has no configured federated identity credentials."),
+    70021: _Kind(
+        "invalid_request",
+        400,
+        "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. "
+        "Assertion Subject: '{subject}'. Assertion Audience: '{audience}'.",
+    ),
+    700211: _Kind(
+        "invalid_client", 401, "No matching federated identity record found for presented assertion issuer '{issuer}'."
+    ),
+    700212: _Kind(
+        "invalid_client",
+        401,
+        "No matching federated identity record found for presented assertion audience '{audience}'.",
+    ),
+    700213: _Kind(
+        "invalid_client",
+        401,
+        "No matching federated identity record found for presented assertion subject '{subject}'.",
+    ),
+    50166: _Kind("invalid_client", 401, "Request to External OIDC endpoint failed. {reason}"),
+    # scope and resource
+    1002012: _Kind(
+        "invalid_scope",
+        400,
+        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
+        "/.default suffixed to the resource identifier (application ID URI).",
+    ),
+    28000: _Kind(
+        "invalid_scope",
+        400,
+        "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope "
+        "{scope} is not valid.",
+    ),
+    500011: _Kind(
+        "invalid_resource",
+        400,
+        "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the "
+        "application has not been installed by the administrator of the tenant.",
+    ),
+    # the service
+    90033: _Kind("temporarily_unavailable", 503, "A transient error has occurred. Please try again."),
+}
+
+
+class EntraError(Exception):
+    """A refusal of the token service. `text` never holds a secret.
+
+    :param code: the number after AADSTS.
+    :param error: the OAuth error code.
+    :param status: the HTTP status.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        error: str,
+        status: int,
+        text: str,
+        *,
+        suberror: Optional[str] = None,
+        claims: Optional[str] = None,
+    ) -> None:
+        super().__init__(f"AADSTS{code}: {text}")
+        self.code = code
+        self.error = error
+        self.status = status
+        self.text = text
+        self.suberror = suberror
+        self.claims = claims
+
+    def body(
+        self, *, now: int, trace_id: str, correlation_id: str, base: str, separator: str = " "
+    ) -> Dict[str, object]:
+        """The JSON object of the answer.
+
+        :keyword now: epoch seconds.
+        :keyword base: `scheme://host` of the help page.
+        :keyword separator: what stands before each trailing item; the v1 endpoint uses line breaks.
+        """
+        timestamp = entra_time(now)
+        trailer = (f"Trace ID: {trace_id}", f"Correlation ID: {correlation_id}", f"Timestamp: {timestamp}")
+        body: Dict[str, object] = {
+            "error": self.error,
+            "error_description": separator.join((str(self), *trailer)),
+            "error_codes": [self.code],
+            "timestamp": timestamp,
+            "trace_id": trace_id,
+            "correlation_id": correlation_id,
+            "error_uri": f"{base}/error?code={self.code}",
+        }
+        if self.suberror:
+            body["suberror"] = self.suberror
+        if self.claims:
+            body["claims"] = self.claims
+        return body
+
+
+def aadsts(code: int, **fields: object) -> EntraError:
+    """The error with this code, its text filled in with `fields`.
+
+    :raises KeyError: an unknown code, or a field that the text needs is missing.
+    """
+    kind = _KINDS[code]
+    shown = {name: _one_line(value) for name, value in fields.items()}
+    return EntraError(code, kind.error, kind.status, kind.text.format(**shown).strip())
+
+
+def explain(code: int) -> Optional[str]:
+    """The text of a code with its blanks left open, for the help page; None if the code is unknown."""
+    kind = _KINDS.get(code)
+    return None if kind is None else f"AADSTS{code} ({kind.error}, HTTP {kind.status}): {kind.text}"
+
+
+def entra_time(epoch: int) -> str:
+    """`epoch` as Entra writes times in errors."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(epoch))
+
+
+def _one_line(value: object) -> str:
+    """A value of the request, made harmless for a message."""
+    text = "".join(character if character.isprintable() else " " for character in str(value))
+    return text if len(text) <= 200 else text[:200] + "..."
