@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import List
+
 from entra_emulator import Clock
 
 
@@ -61,3 +63,19 @@ def test_reset_returns_to_real_time():
 
     assert clock.now() == 1000
     assert repr(clock) == "Clock(now=1000)"
+
+
+def test_watchers():
+    """Who watches is told after each move, by which the new time holds already, until it ends that."""
+    clock = Clock(Time(1000))
+    seen: List[int] = []
+    end = clock.watch(lambda: seen.append(clock.now()))
+    clock.advance(5)
+    clock.freeze(2000)
+    clock.set(3000)
+    clock.reset()
+    end()
+    end()
+    clock.advance(1)
+
+    assert seen == [1005, 2000, 3000, 1000]

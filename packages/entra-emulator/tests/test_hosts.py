@@ -113,6 +113,16 @@ def test_stop_closes_hosts(key_dir: Any, monkeypatch: pytest.MonkeyPatch):
     assert threading.active_count() == threads
 
 
+def test_reset_closes_hosts(entra: EntraEmulator):
+    """A host does not outlive the directory that its identities are in."""
+    environ: Dict[str, str] = {}
+    host = entra.host("arc", environ=environ).open()
+    entra.reset()
+
+    assert not host.is_open
+    assert environ == {}
+
+
 def test_two_hosts_at_a_time(entra: EntraEmulator, plain: requests.Session):
     """Hosts nest: the inner environment wins, and both answer."""
     with entra.host("cloud-shell") as outer, entra.host("azure-ml") as inner:
@@ -200,13 +210,12 @@ def test_black_hole(entra: EntraEmulator, kind: str):
         assert ask_token(host).status_code < 500
 
 
-def test_black_hole_lets_go(entra: EntraEmulator):
+def test_black_hole_lets_go(entra: EntraEmulator, wait_for: Callable[[Callable[[], bool]], None]):
     """Who waits for a silent host loses the connection when it recovers or closes."""
     with entra.host("arc") as host:
         host.black_hole()
         failures = [wait_in_background(host) for _ in range(2)]
-        while host.requests.count() < 2:
-            pass
+        wait_for(lambda: [one.fault for one in host.requests] == ["no answer"] * 2)
         host.recover()
         assert all(isinstance(failure(), requests.ConnectionError) for failure in failures)
 
@@ -252,7 +261,9 @@ def test_identities_are_in_the_directory(entra: EntraEmulator):
     assert mine.is_user_assigned and not entra.managed_identity.is_user_assigned
     assert mine.resource_id.endswith("/Microsoft.ManagedIdentity/userAssignedIdentities/mine")
     assert entra.managed_identity.resource_id.endswith("/Microsoft.Compute/virtualMachines/entra-emulator-vm")
-    assert len({mine.client_id, mine.object_id, entra.managed_identity.client_id, entra.managed_identity.object_id}) == 4
+    assert (
+        len({mine.client_id, mine.object_id, entra.managed_identity.client_id, entra.managed_identity.object_id}) == 4
+    )
 
     entra.reset()
     with pytest.raises(LookupError, match="not registered any more"):

@@ -25,6 +25,11 @@ class Clock:
         with self._lock:
             return int(self._exact())
 
+    def exact(self) -> float:
+        """The same with its fraction."""
+        with self._lock:
+            return self._exact()
+
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds`; negative values move it back."""
         with self._lock:

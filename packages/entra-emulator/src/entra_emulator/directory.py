@@ -47,6 +47,10 @@ class Tenant:
         return tuple(name.lower() for name in (self.id, *self.domains))
 
 
+PERSONAL_TENANT = Tenant("9188040d-6c67-4c5b-b112-36a304b66dad", ("live.com",), "Microsoft accounts")
+"""The home of all personal accounts ("Access token claims reference", `tid`). It is in no list of tenants."""
+
+
 @dataclass(frozen=True)
 class Secret:
     """A client secret. `expires_on` is epoch seconds; None never expires."""
@@ -106,6 +110,16 @@ class App:
     """Seconds; None takes the emulator's."""
     managed_resource_id: str = ""
     """For a managed identity its Azure resource id (`xms_mirid` in tokens); an app registration has none."""
+    public: bool = False
+    """Whether it runs on its users' devices, and so cannot keep a secret (RFC 6749, section 2.1)."""
+    redirect_uris: Tuple[str, ...] = ()
+    """Where sign-in pages may send answers."""
+    family: str = ""
+    """The family of apps that share refresh tokens (`foci` in answers), such as `1`; empty: none."""
+    permissions: Optional[Mapping[str, Tuple[str, ...]]] = None
+    """Delegated permissions it is configured for, by the app id of the API. None: all that users may consent to."""
+    consented: bool = False
+    """Whether nobody is asked for consent, as with Microsoft's own apps."""
 
     def object_id(self, tenant: Tenant) -> str:
         """The id of this app's service principal in `tenant`."""
@@ -122,6 +136,10 @@ class Resource:
     """Which access tokens it accepts: 1 or 2 ("accessTokenAcceptedVersion")."""
     display_name: str = ""
     host_suffixes: Tuple[str, ...] = ()
+    scopes: Tuple[str, ...] = ("user_impersonation",)
+    """Delegated permissions that users may consent to."""
+    admin_scopes: Tuple[str, ...] = ()
+    """Delegated permissions that need an administrator's consent."""
 
 
 def default_resources() -> List[Resource]:
@@ -132,6 +150,8 @@ def default_resources() -> List[Resource]:
             api.identifiers,
             display_name=api.name,
             host_suffixes=api.host_suffixes,
+            scopes=api.scopes,
+            admin_scopes=api.admin_scopes,
         )
         for api in well_known.APIS
     ]
@@ -189,6 +209,8 @@ class Directory:
 
     def tenant(self, name: str) -> Optional[Tenant]:
         """The tenant with this id or domain name."""
+        if name.lower() == PERSONAL_TENANT.id:
+            return PERSONAL_TENANT
         with self._lock:
             return self._tenants.get(name.lower())
 

@@ -190,9 +190,7 @@ class EntraEmulator:
     def stop(self) -> None:
         """Stop serving, close all connections and all hosts. Does nothing if it is not running."""
         if self._server is not None:
-            for host in reversed(self._hosts):
-                host.close()
-            self._hosts.clear()
+            self._close_hosts()
             self._server.stop()
             self._server = None
             self._remove_run_dir()
@@ -200,8 +198,9 @@ class EntraEmulator:
     def reset(self) -> None:
         """Back to the state after the start: directory, settings, faults, request log, clock.
 
-        Hosts that are open stay open; the identities that were added are gone.
+        Hosts that are open are closed.
         """
+        self._close_hosts()
         self._realm.forget()
         self._seed_directory()
         if self._server is not None:
@@ -595,6 +594,11 @@ class EntraEmulator:
         kept = self._store.peek(_certificate_name(CLIENT_ID), parse_signing_key)
         if kept is not None:
             self.app.certificate_path  # noqa: B018 - registers it
+
+    def _close_hosts(self) -> None:
+        for host in reversed(self._hosts):
+            host.close()
+        self._hosts = []
 
     def _trust_own_issuer(self) -> None:
         self.app.add_federated_credential(self.federation_issuer(), DEFAULT_SUBJECT)

@@ -146,6 +146,181 @@ _KINDS: Dict[int, _Kind] = {
         "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the "
         "application has not been installed by the administrator of the tenant.",
     ),
+    # users and their sign-in
+    9001023: _Kind(
+        "invalid_request",
+        400,
+        "The grant type is not supported over the '/{tenant}' endpoint. Please use the /organizations or "
+        "tenant-specific endpoint.",
+    ),
+    50194: _Kind(
+        "invalid_request",
+        400,
+        "Application '{client_id}' is not configured as a multi-tenant application. Usage of the '/{tenant}' endpoint "
+        "is not supported for it. Use a tenant-specific endpoint or configure the application to be multi-tenant.",
+    ),
+    50126: _Kind("invalid_grant", 400, "Error validating credentials due to invalid username or password. {reason}"),
+    50034: _Kind(
+        "invalid_grant",
+        400,
+        "The user account '{user}' does not exist in the directory '{tenant}'. To sign into this application, the "
+        "account must be added to the directory.",
+    ),
+    50020: _Kind(
+        "invalid_grant",
+        400,
+        "User account '{user}' from identity provider '{provider}' does not exist in tenant '{tenant}' and cannot "
+        "access the application '{client_id}' in that tenant. The account needs to be added as an external user in "
+        "the tenant first.",
+    ),
+    500200: _Kind(
+        "invalid_grant",
+        400,
+        "User account '{user}' is a personal Microsoft account. Personal Microsoft accounts are not supported here "
+        "unless explicitly invited to an organization.",
+    ),
+    50058: _Kind(
+        "login_required",
+        400,
+        "A silent sign-in request was sent but no user is signed in. (prompt=none, and the browser holds no session "
+        "that fits.)",
+    ),
+    16000: _Kind(
+        "interaction_required",
+        400,
+        "Several accounts are signed in, and a silent sign-in request did not say which one. Send 'login_hint'.",
+    ),
+    50076: _Kind(
+        "interaction_required",
+        400,
+        "Due to a configuration change made by your administrator, or because you moved to a new location, you must "
+        "use multi-factor authentication to access '{resource}'.",
+    ),
+    50173: _Kind(
+        "invalid_grant",
+        400,
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have "
+        "changed or reset their password. The grant was issued on '{issued}' and the TokensValidFrom date (before "
+        "which tokens are not valid) for this user is '{valid_from}'.",
+    ),
+    65001: _Kind(
+        "invalid_grant",
+        400,
+        "The user or administrator has not consented to use the application with ID '{client_id}' named '{name}'. "
+        "Send an interactive authorization request for this user and resource.",
+    ),
+    65004: _Kind("access_denied", 400, "User declined to consent to access the app."),
+    90094: _Kind(
+        "access_denied",
+        400,
+        "An administrator of '{tenant}' has to consent: '{name}' asks for the permission '{scope}', which users "
+        "cannot grant.",
+    ),
+    # authorization requests
+    50011: _Kind(
+        "invalid_request",
+        400,
+        "The redirect URI '{uri}' specified in the request does not match the redirect URIs configured for the "
+        "application '{client_id}'. Make sure the redirect URI sent in the request matches one added to the "
+        "application in the Azure portal.",
+    ),
+    500113: _Kind("invalid_request", 400, "No reply address is registered for the application '{client_id}'."),
+    700054: _Kind(
+        "unsupported_response_type", 400, "response_type '{type}' is not enabled for the application. Expected 'code'."
+    ),
+    70007: _Kind(
+        "invalid_request",
+        400,
+        "'{mode}' is not a supported value of 'response_mode' when requesting a token. Expected query, fragment or "
+        "form_post.",
+    ),
+    90023: _Kind("invalid_request", 400, "Invalid STS request. {reason}"),
+    9002325: _Kind(
+        "invalid_request", 400, "Proof Key for Code Exchange is required: '{client_id}' is a public client. {reason}"
+    ),
+    50149: _Kind("invalid_request", 400, "Invalid 'code_challenge' or 'code_challenge_method' parameter. {reason}"),
+    # codes and refresh tokens
+    501481: _Kind(
+        "invalid_grant", 400, "The Code_Verifier does not match the code_challenge supplied in the authorization request."
+    ),
+    500112: _Kind(
+        "invalid_grant",
+        400,
+        "The reply address '{uri}' does not match the reply address '{expected}' provided when requesting "
+        "Authorization code.",
+    ),
+    54005: _Kind(
+        "invalid_grant",
+        400,
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh "
+        "token.",
+    ),
+    70000: _Kind("invalid_grant", 400, "Provided grant is invalid or malformed. {reason}"),
+    70008: _Kind(
+        "invalid_grant",
+        400,
+        "The provided authorization code or refresh token has expired. Send a new interactive authorization request "
+        "for this user and resource.",
+    ),
+    700082: _Kind(
+        "invalid_grant",
+        400,
+        "The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for "
+        "{days} days.",
+    ),
+    700025: _Kind(
+        "invalid_client",
+        401,
+        "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+    ),
+    700022: _Kind(
+        "invalid_scope",
+        400,
+        "The provided value for the input parameter 'scope' is not valid because it contains more than one resource.",
+    ),
+    70011: _Kind("invalid_scope", 400, "The provided value for the input parameter 'scope' is not valid. {reason}"),
+    650053: _Kind(
+        "invalid_client",
+        400,
+        "The application '{client_id}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'.",
+    ),
+    650057: _Kind(
+        "invalid_resource",
+        400,
+        "Invalid resource. The client has requested access to a resource which is not listed in the requested "
+        "permissions in the client's application registration. Client app ID: {client_id}. Resource: {resource}.",
+    ),
+    # device codes (RFC 8628, section 3.5)
+    70016: _Kind("authorization_pending", 400, "OAuth 2.0 device flow error. Authorization is pending. Continue polling."),
+    90055: _Kind(
+        "slow_down",
+        400,
+        "The client polls too fast: it came back after {waited} seconds, and has to wait {interval} from now on.",
+    ),
+    70018: _Kind("bad_verification_code", 400, "Invalid verification code due to user typing in wrong user code."),
+    70020: _Kind(
+        "expired_token",
+        400,
+        "The provided value for the input parameter 'device_code' is not valid. This device code has expired.",
+    ),
+    # on behalf of
+    500131: _Kind(
+        "invalid_grant",
+        400,
+        "Assertion audience does not match the Client app presenting the assertion. The audience in the assertion was "
+        "'{audience}' and the expected audience is '{expected}' or one of the Application Uris of this application.",
+    ),
+    500133: _Kind(
+        "invalid_grant",
+        400,
+        "Assertion is not within its valid time range. Ensure that the access token is not expired before using it "
+        "for user assertion, or request a new token. Current time: {now}, expiry time of assertion {end}.",
+    ),
+    7000114: _Kind(
+        "invalid_grant",
+        400,
+        "Application '{client_id}' is not allowed to make application on-behalf-of calls: {reason}",
+    ),
     # the service
     90033: _Kind("temporarily_unavailable", 503, "A transient error has occurred. Please try again."),
 }
@@ -204,14 +379,31 @@ class EntraError(Exception):
         return body
 
 
-def aadsts(code: int, **fields: object) -> EntraError:
+def aadsts(
+    code: int,
+    *,
+    error: Optional[str] = None,
+    suberror: Optional[str] = None,
+    claims: Optional[str] = None,
+    **fields: object,
+) -> EntraError:
     """The error with this code, its text filled in with `fields`.
 
+    :keyword error: the OAuth error code, where this grant has another than the usual one; the status is 400 then.
+    :keyword suberror: what a client could do about it.
+    :keyword claims: JSON text of the claims challenge to send with the next request.
     :raises KeyError: an unknown code, or a field that the text needs is missing.
     """
     kind = _KINDS[code]
     shown = {name: _one_line(value) for name, value in fields.items()}
-    return EntraError(code, kind.error, kind.status, kind.text.format(**shown).strip())
+    return EntraError(
+        code,
+        error or kind.error,
+        400 if error else kind.status,
+        kind.text.format(**shown).strip(),
+        suberror=suberror,
+        claims=claims,
+    )
 
 
 def explain(code: int) -> Optional[str]:

@@ -10,6 +10,11 @@ from .request_log import LoggedRequest
 
 ENDPOINTS: Tuple[str, ...] = (
     "token",
+    "authorize",
+    "devicecode",
+    "devicelogin",
+    "logout",
+    "userinfo",
     "openid-configuration",
     "keys",
     "instance",

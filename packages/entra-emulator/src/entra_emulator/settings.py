@@ -26,6 +26,15 @@ class Settings:
     """Base of the issuer in v2 tokens and discovery documents."""
     refuse_replays: bool = False
     """Whether an assertion's `jti` is accepted once only. Clients may reuse an assertion during its life."""
+    refresh_token_lifetime: int = 90 * 24 * 3600
+    """Seconds a refresh token stays good without being used ("Refresh tokens in the Microsoft identity platform")."""
+    detect_reuse: bool = False
+    """Whether the second use of a refresh token or an authorization code ends the session it came from (RFC 9700,
+    sections 2.1.1 and 2.2.2). Entra does not: it accepts refresh tokens again."""
+    device_code_lifetime: int = 900
+    """Seconds a person has to enter a device code."""
+    device_code_interval: int = 5
+    """Seconds a client has to wait between polls for the outcome."""
     required_roles: FrozenSet[str] = frozenset()
     """App roles the protected resource asks for; a caller without one of them gets 403."""
 

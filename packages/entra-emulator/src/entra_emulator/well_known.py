@@ -57,6 +57,10 @@ class WellKnownApi(NamedTuple):
     identifiers: Tuple[str, ...]
     host_suffixes: Tuple[str, ...] = ()
     """Hosts of single accounts, which are audiences of their own (`https://ACCOUNT.blob.core.windows.net`)."""
+    scopes: Tuple[str, ...] = ("user_impersonation",)
+    """Delegated permissions that users may consent to."""
+    admin_scopes: Tuple[str, ...] = ()
+    """Delegated permissions that need an administrator."""
 
 
 APIS = (
@@ -81,9 +85,18 @@ APIS = (
             "https://dod-graph.microsoft.us",
             "https://microsoftgraph.chinacloudapi.cn",
         ),
+        scopes=(
+            *("User.Read", "User.ReadWrite", "User.ReadBasic.All", "Mail.Read", "Mail.Send", "Files.Read"),
+            *("Files.ReadWrite", "Calendars.Read", "Calendars.ReadWrite", "Contacts.Read", "People.Read", "Tasks.Read"),
+        ),
+        admin_scopes=("User.Read.All", "Directory.Read.All", "Group.Read.All", "Application.Read.All"),
     ),
     WellKnownApi(
-        "Windows Azure Active Directory", "00000002-0000-0000-c000-000000000000", ("https://graph.windows.net",)
+        "Windows Azure Active Directory",
+        "00000002-0000-0000-c000-000000000000",
+        ("https://graph.windows.net",),
+        scopes=("User.Read", "UserProfile.Read", "user_impersonation"),
+        admin_scopes=("Directory.Read.All",),
     ),
     WellKnownApi(
         "Azure Key Vault",

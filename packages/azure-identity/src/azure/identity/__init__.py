@@ -7,6 +7,7 @@ are in `azure.identity.aio`. Names are loaded when they are first used, so impor
 from __future__ import annotations
 
 import os as _os
+import sys as _sys
 from typing import TYPE_CHECKING, Any
 
 from ._version import VERSION
@@ -14,24 +15,42 @@ from ._version import VERSION
 if TYPE_CHECKING:
     from ._bearer_token_provider import get_bearer_token_provider
     from ._constants import AzureAuthorityHosts, KnownAuthorities
+    from ._credentials.authorization_code import AuthorizationCodeCredential
     from ._credentials.azd_cli import AzureDeveloperCliCredential
     from ._credentials.azure_cli import AzureCliCredential
     from ._credentials.azure_pipelines import AzurePipelinesCredential
     from ._credentials.azure_powershell import AzurePowerShellCredential
+    from ._credentials.browser import InteractiveBrowserCredential
     from ._credentials.certificate import CertificateCredential
     from ._credentials.chained import ChainedTokenCredential
     from ._credentials.client_assertion import ClientAssertionCredential
     from ._credentials.client_secret import ClientSecretCredential
     from ._credentials.default import DefaultAzureCredential
+    from ._credentials.device_code import DeviceCodeCredential
     from ._credentials.environment import EnvironmentCredential
     from ._credentials.github_actions import GitHubActionsCredential
+    from ._credentials.managed_identity import ManagedIdentityCredential
+    from ._credentials.on_behalf_of import OnBehalfOfCredential
+    from ._credentials.shared_cache import SharedTokenCacheCredential
+    from ._credentials.user_password import UsernamePasswordCredential
+    from ._credentials.vscode import VisualStudioCodeCredential
+    from ._credentials.workload_identity import WorkloadIdentityCredential
     from ._errors import AuthenticationRequiredError, CredentialUnavailableError
     from ._persistence import TokenCachePersistenceOptions
+    from ._record import AuthenticationRecord
 
 __version__ = VERSION
 
+# azure.identity.broker comes from another distribution, which may be installed in another directory.
+for _folder in _sys.path:
+    _place = _os.path.join(_folder, "azure", "identity")  # noqa: PTH118
+    if _place not in __path__ and _os.path.isdir(_os.path.join(_place, "broker")):  # noqa: PTH112, PTH118
+        __path__.append(_place)
+
 _PLACES = {
+    "AuthenticationRecord": "_record",
     "AuthenticationRequiredError": "_errors",
+    "AuthorizationCodeCredential": "_credentials.authorization_code",
     "AzureAuthorityHosts": "_constants",
     "AzureCliCredential": "_credentials.azure_cli",
     "AzureDeveloperCliCredential": "_credentials.azd_cli",
@@ -43,15 +62,25 @@ _PLACES = {
     "ClientSecretCredential": "_credentials.client_secret",
     "CredentialUnavailableError": "_errors",
     "DefaultAzureCredential": "_credentials.default",
+    "DeviceCodeCredential": "_credentials.device_code",
     "EnvironmentCredential": "_credentials.environment",
-    "GitHubActionsCredential": "_credentials.github_actions",
-    "KnownAuthorities": "_constants",
-    "TokenCachePersistenceOptions": "_persistence",
     "get_bearer_token_provider": "_bearer_token_provider",
+    "GitHubActionsCredential": "_credentials.github_actions",
+    "InteractiveBrowserCredential": "_credentials.browser",
+    "KnownAuthorities": "_constants",
+    "ManagedIdentityCredential": "_credentials.managed_identity",
+    "OnBehalfOfCredential": "_credentials.on_behalf_of",
+    "SharedTokenCacheCredential": "_credentials.shared_cache",
+    "TokenCachePersistenceOptions": "_persistence",
+    "UsernamePasswordCredential": "_credentials.user_password",
+    "VisualStudioCodeCredential": "_credentials.vscode",
+    "WorkloadIdentityCredential": "_credentials.workload_identity",
 }
 
 __all__ = [
+    "AuthenticationRecord",
     "AuthenticationRequiredError",
+    "AuthorizationCodeCredential",
     "AzureAuthorityHosts",
     "AzureCliCredential",
     "AzureDeveloperCliCredential",
@@ -63,11 +92,19 @@ __all__ = [
     "ClientSecretCredential",
     "CredentialUnavailableError",
     "DefaultAzureCredential",
+    "DeviceCodeCredential",
     "EnvironmentCredential",
-    "GitHubActionsCredential",
-    "KnownAuthorities",
-    "TokenCachePersistenceOptions",
     "get_bearer_token_provider",
+    "GitHubActionsCredential",
+    "InteractiveBrowserCredential",
+    "KnownAuthorities",
+    "ManagedIdentityCredential",
+    "OnBehalfOfCredential",
+    "SharedTokenCacheCredential",
+    "TokenCachePersistenceOptions",
+    "UsernamePasswordCredential",
+    "VisualStudioCodeCredential",
+    "WorkloadIdentityCredential",
 ]
 
 

@@ -8,7 +8,8 @@ from ._cache.memory import TokenKey
 from ._credentials.chained import ask_foreign
 from ._flow import Flow
 from ._io import clock
-from ._protocols.scopes import canonical_scopes
+from ._messages import IN_CHAIN
+from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._shells import AsyncCredential, SyncCredential
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class ProviderFlow(Flow):
     @property
     def _who(self) -> str:
         return type(self._credential).__name__
+
+    def _asked(self, *args: Any) -> TokenRequest:
+        # The credential reports its own failures; to log them here too would double every line.
+        ask: TokenRequest = super()._asked(*args)  # type: ignore[misc]
+        return ask._replace(context=IN_CHAIN)
 
     def _key(self, ask: TokenRequest) -> TokenKey:
         return TokenKey("", "", "", "", canonical_scopes(ask.scopes), False)
@@ -66,7 +72,10 @@ def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callab
     :paramtype credential: ~azure.core.credentials.TokenProvider
     :param str scopes: what the tokens should grant, such as `https://cognitiveservices.azure.com/.default`.
     :rtype: Callable[[], str]
-    :raises TypeError: `credential` is none. The function raises what the credential's token method raises.
+    :raises TypeError: `credential` is none, or a scope is no string.
+    :raises ValueError: no scope was given.
+
+    The function raises what the credential's token method raises.
 
     .. code-block:: python
 
@@ -74,7 +83,7 @@ def get_bearer_token_provider(credential: TokenProvider, *scopes: str) -> Callab
         request.headers["Authorization"] = "Bearer " + provider()
     """
     holder = _SyncHolder(credential)
-    key = (scopes, False)
+    key = (validate_scopes(scopes, "get_bearer_token_provider"), False)
 
     def provider() -> str:
         entry = holder._hot.get(key)
@@ -95,10 +104,13 @@ def async_get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str
     :paramtype credential: ~azure.core.credentials_async.AsyncTokenProvider
     :param str scopes: what the tokens should grant, such as `https://cognitiveservices.azure.com/.default`.
     :rtype: Callable[[], Awaitable[str]]
-    :raises TypeError: `credential` is none. The function raises what the credential's token method raises.
+    :raises TypeError: `credential` is none, or a scope is no string.
+    :raises ValueError: no scope was given.
+
+    The function raises what the credential's token method raises.
     """
     holder = _AsyncHolder(credential)
-    key = (scopes, False)
+    key = (validate_scopes(scopes, "get_bearer_token_provider"), False)
 
     async def provider() -> str:
         entry = holder._hot.get(key)
@@ -109,5 +121,6 @@ def async_get_bearer_token_provider(credential: AsyncTokenProvider, *scopes: str
     return provider
 
 
+get_bearer_token_provider.__module__ = "azure.identity"
 async_get_bearer_token_provider.__name__ = async_get_bearer_token_provider.__qualname__ = "get_bearer_token_provider"
 async_get_bearer_token_provider.__module__ = "azure.identity.aio"

@@ -186,6 +186,12 @@ class DeveloperToolFlow(Flow):
             f"https://aka.ms/azsdk/python/identity/{page}/troubleshoot",
         )
 
+    async def _open(self, io: FlowIO) -> None:
+        """There is nothing to open, so a `with` block may be entered again."""
+
+    async def _close(self, io: FlowIO, *exc: Any) -> None:
+        """There is nothing to close."""
+
     def _failure(self, ask: TokenRequest, message: str) -> Exception:
         """The tool tried and failed. Within DefaultAzureCredential that is no reason to stop: the next tool may be
         signed in."""

@@ -30,7 +30,8 @@ def report(chain: str, attempts: Sequence[Attempt], skipped: Sequence[str]) -> s
         reason = "\n\t\t".join(attempt.reason.strip().splitlines())
         if reason.startswith(f"{attempt.name}: "):
             reason = reason[len(attempt.name) + 2 :]
-        lines.append(f"\t{attempt.name}: {reason} [{attempt.outcome}, {attempt.milliseconds} ms]")
+        said = f"{attempt.name}: {reason}" if reason else attempt.name
+        lines.append(f"\t{said} [{attempt.outcome}, {attempt.milliseconds} ms]")
     if skipped:
         lines.append(f"Not asked, because the last one above was refused: {', '.join(skipped)}.")
     lines.append(_next_step(attempts))

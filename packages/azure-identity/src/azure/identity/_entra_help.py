@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SKEW = 120
 """Seconds this machine's clock may differ from the server's before a message mentions it."""
 
+_OUTSIDE_VALIDITY = (700024,)
+_MISMATCH = (70021, 700211, 700212, 700213, 7002381, 7002382)
+
 # Codes, what to do, section of the troubleshooting page.
 _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     (
@@ -44,12 +47,12 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
         "certificate-refused",
     ),
     (
-        (700024,),
+        _OUTSIDE_VALIDITY,
         "The assertion is outside its time of validity. Check this machine's clock; a federated token must be fresh.",
         "clock-skew",
     ),
     (
-        (70021, 700211, 700212, 700213, 7002381, 7002382),
+        _MISMATCH,
         "No federated credential of the application matches the assertion. Compare its issuer, subject and audience "
         "with those "
         "configured under Certificates & secrets, Federated credentials.",
@@ -84,6 +87,23 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     ),
     ((90033,), "The service had a temporary problem. Try again in a while.", "service-trouble"),
 )
+
+
+def assertion_facts(name: str, refusal: Refusal, assertion: str, now: int) -> str:
+    """What an assertion says about itself, when that explains why it was refused; else nothing.
+
+    :param name: what the sentence begins with.
+    :param now: this machine's time, epoch seconds.
+    """
+    from ._errors import redacted
+    from ._protocols.workload_identity import read_assertion
+
+    mismatch, outside_validity = refusal.has(*_MISMATCH), refusal.has(*_OUTSIDE_VALIDITY)
+    token = read_assertion(assertion) if mismatch or outside_validity else None
+    if token is None:
+        return ""
+    facts = f"has {redacted(token.described(), limit=600)}" if mismatch else token.described_lifetime(now)
+    return f"{name} {facts}."
 
 
 def next_step(refusal: Refusal, response: Response, local_time: int, who: str) -> str:

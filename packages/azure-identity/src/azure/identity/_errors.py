@@ -143,15 +143,16 @@ for _public in (CredentialUnavailableError, AuthenticationRequiredError):
     _public.__module__ = "azure.identity"
 
 # JSON Web Tokens and the members that carry secrets, in the spellings tools and services print.
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
+_JWT = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
+_NAMES = "access_?token|refresh_?token|id_?token|token|client_?secret|client_?assertion|assertion|password|secret"
+# JSON that was put into a JSON string has its quotes escaped, once or more: such a value ends at a quote escaped alike.
 _SECRET_MEMBER = re.compile(
-    r"""(?ix) (["'] (?: access_?token | token | refresh_?token | id_?token | client_?secret | client_?assertion |
-    assertion | password
-        | secret ) ["'] \s* : \s* ) (?: "(?:[^"\\]|\\.)*"? | '(?:[^'\\]|\\.)*'? | [^\s,}]+ )"""
+    rf"""(?isx) ( \\{{0,8}}["'] (?:{_NAMES}) \\{{0,8}}["'] \s* : \s* )
+    (?: (?P<escape>\\{{1,8}}) (?P<quote>["']) .*? (?: (?<!\\) (?P=escape) (?P=quote) | \Z )
+      | "(?:[^"\\]|\\.)*"? | '(?:[^'\\]|\\.)*'? | [^\s,}}]+ )"""
 )
-_SECRET_FIELD = re.compile(
-    r"(?i)\b((?:access_token|refresh_token|client_secret|client_assertion|assertion|password)=)[^&\s]+"
-)
+_SECRET_FIELD = re.compile(rf"(?i)\b((?:{_NAMES})=)[^&\s]+")
+_SECRET_HEADER = re.compile(r"(?i)\b(authorization\W{1,4}bearer\s+)[^\s\"',]+")
 
 
 def redacted(text: str, *secrets: str, limit: int = 1000) -> str:
@@ -163,5 +164,6 @@ def redacted(text: str, *secrets: str, limit: int = 1000) -> str:
     text = _JWT.sub("***", text)
     text = _SECRET_MEMBER.sub(r'\1"***"', text)
     text = _SECRET_FIELD.sub(r"\1***", text)
+    text = _SECRET_HEADER.sub(r"\1***", text)
     text = "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text.strip())
     return text if len(text) <= limit else text[:limit].rstrip() + "..."

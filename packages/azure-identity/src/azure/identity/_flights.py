@@ -13,6 +13,7 @@ The rules, for threads and for tasks on any number of event loops alike:
    event loop has stopped for good can therefore not hold up the others. A leader whose event loop has stopped is given
    up by waiters elsewhere after a while (`STALLED_AFTER`).
 7. A flight exists only while it has a leader or waiters. Nothing is kept afterwards.
+8. A forked child starts without flights: their leaders are threads of the parent.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class FlightTable:
     def start_anew(self) -> None:
         """Forget all flights: in a forked child nobody is there to land them."""
         self._departures: dict[Hashable, _Departure] = {}
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector may throw away a leader's coroutine in the thread that holds it.
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._departures)

@@ -84,6 +84,10 @@ class FlowIO(Protocol):
         """Call a user's function or a foreign credential. An awaitable result is awaited where that is possible."""
         ...
 
+    async def work(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that blocks, off the event loop if there is one."""
+        ...
+
     async def enter(self, resource: Any) -> None:
         """Enter the context of a transport or credential, if it has one of this world's kind."""
         ...
@@ -197,12 +201,14 @@ class BlockingIO(_Port):
         from . import _pipelines, _routes
 
         route = _routes.route_of(request)
-        if self._routed is None:
-            self.__dict__.setdefault("_routed", _pipelines.RoutedPipes())
-        pipe, useless = self._routed.get(route), []
+        pipes = self._routed
+        if pipes is None:
+            # Two threads may get here at once: setdefault is atomic, so both go on with the same.
+            pipes = self.__dict__.setdefault("_routed", _pipelines.RoutedPipes())
+        pipe, useless = pipes.get(route), []
         if pipe is None:
             pipe = _pipelines.blocking_pipe(self._options, owner=self, route=route)
-            useless = self._routed.put(route, pipe)
+            useless = pipes.put(route, pipe)
         try:
             return pipe.send(request)  # type: ignore[no-any-return]
         finally:
@@ -227,6 +233,9 @@ class BlockingIO(_Port):
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - rule 3: this port blocks
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:
+        return function(*args)
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -348,6 +357,11 @@ class AsyncIO(_Port):
         import asyncio
 
         await asyncio.sleep(seconds)
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:
+        import asyncio
+
+        return await asyncio.get_running_loop().run_in_executor(None, function, *args)
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)

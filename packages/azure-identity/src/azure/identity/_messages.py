@@ -33,7 +33,8 @@ class TokenRequest(NamedTuple):
     extra: Mapping[str, Any] = {}
     """Options this library does not know; foreign credentials may."""
     patient: bool = True
-    """False when a token that is still valid is at hand: then it is no use to repeat a request that failed for long."""
+    """False when a token that is still valid is at hand: whoever waits must not wait through a long series of "
+        "retries."""
 
     def __repr__(self) -> str:
         claims = "set" if self.claims else "none"
@@ -53,14 +54,19 @@ class Token(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """TLS rules of one request that differ from the pipeline's."""
+    """TLS rules of one request that differ from the pipeline's.
+
+    They hold before anything of the request is sent. The library's own transport keeps them: one that the user gave
+    carries only requests without such rules.
+    """
 
     thumbprint: Optional[str] = None
-    """Hex SHA-1 (40 digits) or SHA-256 (64) of the only certificate to accept, whatever its chain says."""
+    """Hex SHA-1 (40 digits) or SHA-256 (64) of the only certificate to accept, whatever its chain says. Stands alone,
+    and implies `direct`."""
     server_name: Optional[str] = None
-    """Name to send (SNI) and to verify, instead of the URL's host."""
+    """Name to send (SNI, RFC 6066) and to verify, instead of the URL's host."""
     ca_pem: Optional[str] = None
-    """The only certificates to trust."""
+    """The only certificates to trust, PEM. None: those the pipeline trusts by default."""
 
 
 class Request(NamedTuple):
@@ -76,7 +82,8 @@ class Request(NamedTuple):
     retry: bool = True
     """Whether the pipeline's retry policy may repeat it. A flow that waits by rules of its own says False."""
     direct: bool = False
-    """Never through a proxy: the host is on this machine or on its link."""
+    """Never through a proxy: the host is on this machine or on its link. A transport or session that the user gave is
+    used as it is, without the `proxies` option."""
     tls: Optional[Tls] = None
     """Rules that hold for this request, checked before anything of it is sent."""
 

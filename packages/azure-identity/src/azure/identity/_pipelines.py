@@ -11,6 +11,7 @@
 5. A trust store is loaded once per process and setting: that costs 40 ms and half a megabyte each time.
 6. Token requests are safe to repeat, so POST is retried like GET. A `Retry-After` longer than the longest pause
    (`retry_backoff_max`, 30 seconds unless set) is not slept through: the caller gets the answer and can decide.
+7. Requests with rules of their own (no proxy, a pinned certificate) have pipes of their own: see `_routes`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import ssl
 import threading
 import weakref
+import zlib
 from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, cast
 from urllib.parse import urlencode
 
@@ -37,6 +39,14 @@ from azure.core.pipeline.policies import (
 from azure.core.rest import HttpRequest
 
 from ._messages import Response, Unreachable
+from ._routes import (
+    Route,
+    refuse_plain,
+    routed_context,
+    routed_options,
+    routed_policies,
+    routed_pool_options,
+)
 from ._trace import RedactedTracePolicy
 from ._user_agent import USER_AGENT
 
@@ -54,6 +64,8 @@ READ_TIMEOUT = 60
 """Default of `read_timeout`, seconds."""
 POOL_SIZE = 64
 """Idle connections a shared pool keeps per host."""
+ROUTES = 4
+"""Routes with a TLS rule that one port keeps pipes for. A credential needs one at a time."""
 
 _TRANSPORT_OPTIONS = (
     "connection_timeout",
@@ -65,8 +77,7 @@ _TRANSPORT_OPTIONS = (
 )
 
 
-# --- policies
-# ---------------------------------------------------------------------------------------------------------------
+# --- policies ---
 
 
 class _PatientButBounded:
@@ -76,6 +87,11 @@ class _PatientButBounded:
         options.setdefault("retry_backoff_max", LONGEST_PAUSE)
         super().__init__(**options)
         self._method_whitelist = frozenset(self._method_whitelist | {"POST"})  # type: ignore[has-type]
+
+    def increment(self, settings: Any, response: Any = None, error: Optional[Exception] = None) -> bool:
+        if error is not None and _certificate_refused(error):
+            return False  # the certificate will not be another one in a second
+        return bool(super().increment(settings, response, error))  # type: ignore[misc]
 
     def is_retry(self, settings: Any, response: Any) -> bool:
         wait = self.get_retry_after(response)  # type: ignore[attr-defined]
@@ -109,9 +125,9 @@ def build_policies(options: Mapping[str, Any], retry: type) -> list[Any]:
         return policies
     given = dict(options)
     policies = [
-        given.get("request_id_policy") or RequestIdPolicy(**given),
+        given.get("request_id_policy") or _request_id_policy(given),
         given.get("headers_policy") or HeadersPolicy(**given),
-        given.get("user_agent_policy") or UserAgentPolicy(base_user_agent=USER_AGENT, **given),
+        given.get("user_agent_policy") or UserAgentPolicy(**{"base_user_agent": USER_AGENT, **given}),
         given.get("proxy_policy") or ProxyPolicy(**given),
         *before,
     ]
@@ -128,6 +144,16 @@ def build_policies(options: Mapping[str, Any], retry: type) -> list[Any]:
         given.get("http_logging_policy") or HttpLoggingPolicy(**given),
     ]
     return policies
+
+
+class CorrelationIdPolicy(RequestIdPolicy):  # type: ignore[misc,type-arg]
+    """Sends the correlation id a flow made as the request id too: azure-core would make one more, from the clock and
+    the network card. Only where the user says nothing about request ids."""
+
+
+def _request_id_policy(given: dict[str, Any]) -> Any:
+    silent = "request_id" not in given and given.get("auto_request_id", True)
+    return (CorrelationIdPolicy if silent else RequestIdPolicy)(**given)
 
 
 def _redirect_policy(retry: type) -> Any:
@@ -161,13 +187,12 @@ def run_options(request: Request, policies: list[Any]) -> dict[str, Any]:
     if not request.retry and any(isinstance(policy, (RetryPolicy, AsyncRetryPolicy)) for policy in policies):
         options["retry_total"] = 0
     correlation_id = request.headers.get("client-request-id")
-    if correlation_id and any(isinstance(policy, RequestIdPolicy) for policy in policies):
-        # azure-core would make an id of its own, from the clock and the network card; one id per request is enough.
+    if correlation_id and any(isinstance(policy, CorrelationIdPolicy) for policy in policies):
         options["request_id"] = correlation_id
     return options
 
 
-# --- trust -------------------------------------------------------------------------------------------------
+# --- trust ---
 
 _contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 _contexts_lock = threading.Lock()
@@ -215,11 +240,12 @@ def tls_context(options: Mapping[str, Any], default_bundle: Optional[str]) -> ss
         return context
 
 
-# --- pipes -------------------------------------------------------------------------------------------------
+# --- pipes ---
 
 _generation = 0
 """Counts forks: a pipe made before a fork belongs to the parent."""
-_lock = threading.Lock()
+# Re-entrant: the garbage collector may run in the thread that holds it, and come upon a port that nobody closed.
+_lock = threading.RLock()
 _blocking_pipes: dict[Any, BlockingPipe] = {}
 _async_pipes: weakref.WeakKeyDictionary[Any, dict[Any, AsyncPipe]] = weakref.WeakKeyDictionary()
 
@@ -227,7 +253,7 @@ _async_pipes: weakref.WeakKeyDictionary[Any, dict[Any, AsyncPipe]] = weakref.Wea
 def _after_fork() -> None:
     global _generation, _lock, _contexts_lock, _async_pipes
     _generation += 1
-    _lock, _contexts_lock = threading.Lock(), threading.Lock()
+    _lock, _contexts_lock = threading.RLock(), threading.Lock()
     _blocking_pipes.clear()
     _async_pipes = weakref.WeakKeyDictionary()
 
@@ -244,6 +270,8 @@ class _Pipe:
         self._generation = _generation
         self._owners: dict[int, weakref.finalize[Any, Any]] = {}
         self.policies: list[Any] = []
+        self.retired = False
+        """Whether its last user is gone."""
 
     def forked(self) -> bool:
         """Whether the process forked since this pipe was made."""
@@ -260,7 +288,8 @@ class _Pipe:
         finalizer = self._owners.pop(owner_id, None)
         if finalizer is not None:
             finalizer.detach()
-        return finalizer is not None and not self._owners
+        self.retired = not self._owners
+        return finalizer is not None and self.retired
 
     def _abandoned(self, owner_id: int) -> None:
         raise AssertionError("each kind has its own")
@@ -269,27 +298,29 @@ class _Pipe:
 class BlockingPipe(_Pipe):
     """A pipe of the sync credentials."""
 
-    def __init__(self, options: Mapping[str, Any], key: Any) -> None:
+    def __init__(self, options: Mapping[str, Any], key: Any, route: Optional[Route] = None) -> None:
         from azure.core.pipeline import Pipeline
 
         super().__init__(key)
         self.policies = build_policies(options, BoundedRetryPolicy)
+        if route is not None:
+            self.policies = routed_policies(self.policies, route)
         self._session: Any = None
         transport = options.get("transport")
+        self._borrowed = transport is not None
         if transport is None:
-            transport = self._make_transport(options)
+            transport = self._make_transport(options, route)
         self._pipeline: Any = Pipeline(transport, self.policies)
 
-    def _make_transport(self, options: Mapping[str, Any]) -> Any:
+    def _make_transport(self, options: Mapping[str, Any], route: Optional[Route]) -> Any:
         from azure.core.pipeline.transport import RequestsTransport
 
+        transport = RequestsTransport if route is None else _routed_transport(route)
         settings = _transport_settings(options)
         if options.get("session") is not None:
-            return RequestsTransport(
-                session=options["session"], session_owner=options.get("session_owner", True), **settings
-            )
-        self._session = _requests_session(options)
-        return RequestsTransport(session=self._session, session_owner=False, **settings)
+            return transport(session=options["session"], session_owner=options.get("session_owner", True), **settings)
+        self._session = _requests_session(options, route)
+        return transport(session=self._session, session_owner=False, **settings)
 
     def send(self, request: Request) -> Response:
         try:
@@ -321,26 +352,33 @@ class BlockingPipe(_Pipe):
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
-        else:
+        elif not self._borrowed:  # a transport of the user's is closed by the port, once
             self._pipeline._transport.close()
 
 
 class AsyncPipe(_Pipe):
     """A pipe of the `aio` credentials, for one event loop."""
 
-    def __init__(self, options: Mapping[str, Any], key: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], key: Any, loop: asyncio.AbstractEventLoop, route: Optional[Route] = None
+    ) -> None:
         from azure.core.pipeline import AsyncPipeline
 
         super().__init__(key)
         self.loop = loop
+        self._running = 0
+        self._superseded = False
         self.policies = build_policies(options, AsyncBoundedRetryPolicy)
+        if route is not None:
+            self.policies = routed_policies(self.policies, route)
         self._session: Any = None
         transport = options.get("transport")
+        self._borrowed = transport is not None
         if transport is None:
-            transport = self._make_transport(options)
+            transport = self._make_transport(options, route)
         self._pipeline: Any = AsyncPipeline(transport, self.policies)
 
-    def _make_transport(self, options: Mapping[str, Any]) -> Any:
+    def _make_transport(self, options: Mapping[str, Any], route: Optional[Route]) -> Any:
         try:
             import aiohttp
             from azure.core.pipeline.transport import AioHttpTransport
@@ -350,36 +388,47 @@ class AsyncPipe(_Pipe):
                 "run 'pip install azure-identity[aio]', or give the credential a transport of your own (transport=...)."
             ) from error
 
+        transport = AioHttpTransport if route is None else _async_routed_transport(route)
         settings = _transport_settings(options)
         if options.get("session") is not None:
-            return AioHttpTransport(
-                session=options["session"], session_owner=options.get("session_owner", True), **settings
-            )
+            return transport(session=options["session"], session_owner=options.get("session_owner", True), **settings)
         settings.pop("connection_cert", None)
         settings["connection_verify"] = True  # the connector's own context decides
-        connector = aiohttp.TCPConnector(ssl=tls_context(options, None))
+        connector = aiohttp.TCPConnector(ssl=_context(options, route, None))
         self._session = aiohttp.ClientSession(
             connector=connector,
-            trust_env=options.get("use_env_settings", True),
+            trust_env=_asks_environment(options, route),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
-        return AioHttpTransport(session=self._session, session_owner=False, **settings)
+        return transport(session=self._session, session_owner=False, **settings)
 
     async def send(self, request: Request) -> Response:
         import asyncio
 
-        errors: tuple[type[Exception], ...] = (AzureError, OSError, asyncio.TimeoutError)
+        errors: tuple[type[Exception], ...] = (AzureError, OSError, asyncio.TimeoutError, zlib.error)
         if self._session is not None:
             import aiohttp
 
             errors += (aiohttp.ClientError,)
+        self._running += 1
         try:
             answer = await self._pipeline.run(build_request(request), **run_options(request, self.policies))
             raw = answer.http_response
             return Response(raw.status_code, _lowered(raw.headers), _body(raw), raw)
         except errors as error:
             raise _unreachable(request.url, error) from error
+        finally:
+            self._running -= 1
+            if self._superseded and not self._running:
+                await self._close()
+
+    async def supersede(self, owner: Any) -> None:
+        """The same as `release`, but requests that are under way still get their answers."""
+        if not self._running:
+            await self.release(owner)
+        elif self._retire(id(owner)):
+            self._superseded = True
 
     async def release(self, owner: Any) -> None:
         """The owner needs the pipe no longer."""
@@ -393,7 +442,10 @@ class AsyncPipe(_Pipe):
             asyncio.run_coroutine_threadsafe(self._close(), self.loop)
         elif self._session is not None:
             # Its loop has ended, and with it the connections; what is left is to say that nobody forgot to close.
+            connector = self._session.connector
             self._session.detach()
+            if connector is not None and self.loop.is_closed():
+                await connector.close()
 
     def _retire(self, owner_id: int) -> bool:
         with _lock:
@@ -415,8 +467,32 @@ class AsyncPipe(_Pipe):
     async def _close(self) -> None:
         if self._session is not None:
             await self._session.close()
-        else:
+        elif not self._borrowed:
             await self._pipeline._transport.close()
+
+
+class RoutedPipes:
+    """The pipes of one port (and event loop) for requests with rules of their own, by route."""
+
+    def __init__(self) -> None:
+        self._pipes: dict[Route, Any] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._pipes.values()))
+
+    def get(self, route: Route) -> Any:
+        """The pipe of a route, or None if there is none that can be used."""
+        pipe = self._pipes.get(route)
+        return None if pipe is None or pipe.retired or pipe.forked() else pipe
+
+    def put(self, route: Route, pipe: Any) -> list[Any]:
+        """Keep the pipe of a route. Returns pipes that are of no use after that."""
+        with _lock:
+            dropped = [self._pipes.pop(old) for old in list(self._pipes) if old == route or route.replaces(old)]
+            self._pipes[route] = pipe
+            ruled = [old for old in self._pipes if old.tls is not None]
+            dropped += [self._pipes.pop(old) for old in ruled[:-ROUTES]]
+        return [old for old in dropped if old is not pipe and not old.forked()]
 
 
 class PipesByLoop:
@@ -424,6 +500,7 @@ class PipesByLoop:
 
     def __init__(self) -> None:
         self._pipes: weakref.WeakKeyDictionary[Any, AsyncPipe] = weakref.WeakKeyDictionary()
+        self._routed: weakref.WeakKeyDictionary[Any, RoutedPipes] = weakref.WeakKeyDictionary()
 
     def get(self) -> Optional[AsyncPipe]:
         import asyncio
@@ -433,36 +510,64 @@ class PipesByLoop:
     def set(self, pipe: AsyncPipe) -> None:
         self._pipes[pipe.loop] = pipe
 
+    def routed(self) -> RoutedPipes:
+        """Those of the running loop for requests with rules of their own."""
+        import asyncio
+
+        return self._routed.setdefault(asyncio.get_running_loop(), RoutedPipes())
+
     async def release(self, owner: Any) -> None:
-        for pipe in list(self._pipes.values()):
+        for pipe in self._all():
             await pipe.release(owner)
 
+    async def release_ended(self, owner: Any) -> None:
+        """Let go of the pipes of event loops that are closed: a pipe keeps its loop, so nothing else would."""
+        for pipe in self._all():
+            if pipe.loop.is_closed():
+                self._pipes.pop(pipe.loop, None)
+                self._routed.pop(pipe.loop, None)
+                await pipe.release(owner)
 
-def blocking_pipe(options: Mapping[str, Any], owner: Any) -> BlockingPipe:
-    """The shared pipe for these options, made if there is none yet, and counted as used by `owner`."""
-    key = _comparable(options)
+    def _all(self) -> list[AsyncPipe]:
+        return [*self._pipes.values(), *(pipe for pipes in self._routed.values() for pipe in pipes)]
+
+
+def blocking_pipe(options: Mapping[str, Any], owner: Any, route: Optional[Route] = None) -> BlockingPipe:
+    """The shared pipe for these options and this route, made if there is none yet, and counted as used by `owner`."""
+    options, key = _routed(options, route)
     with _lock:
         pipe = _blocking_pipes.get(key) if key is not None else None
         if pipe is None:
-            pipe = BlockingPipe(options, key)
-            if key is not None:
-                _blocking_pipes[key] = pipe
+            pipe = BlockingPipe(options, key, route)
         pipe.adopt(owner)
+        if key is not None:
+            _blocking_pipes[key] = pipe  # after the adoption: a collection just before it may have ended the pipe
         return pipe
 
 
-def async_pipe(options: Mapping[str, Any], owner: Any, loop: asyncio.AbstractEventLoop) -> AsyncPipe:
+def async_pipe(
+    options: Mapping[str, Any], owner: Any, loop: asyncio.AbstractEventLoop, route: Optional[Route] = None
+) -> AsyncPipe:
     """The same for one event loop."""
-    key = _comparable(options)
+    options, key = _routed(options, route)
     with _lock:
         pipes = _async_pipes.setdefault(loop, {})
         pipe = pipes.get(key) if key is not None else None
         if pipe is None:
-            pipe = AsyncPipe(options, key, loop)
-            if key is not None:
-                pipes[key] = pipe
+            pipe = AsyncPipe(options, key, loop, route)
         pipe.adopt(owner)
+        if key is not None:
+            pipes[key] = pipe
         return pipe
+
+
+def _routed(options: Mapping[str, Any], route: Optional[Route]) -> tuple[Mapping[str, Any], Any]:
+    """The options that apply on a route, and the key of their pipe."""
+    if route is None:
+        return options, _comparable(options)
+    options = routed_options(options, route)
+    key = _comparable(options)
+    return options, None if key is None else (key, route)
 
 
 def _comparable(options: Mapping[str, Any]) -> Any:
@@ -496,26 +601,40 @@ def _transport_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _requests_session(options: Mapping[str, Any]) -> Any:
+def _context(options: Mapping[str, Any], route: Optional[Route], default_bundle: Optional[str]) -> ssl.SSLContext:
+    ruled = routed_context(route) if route is not None else None
+    return ruled or tls_context(options, default_bundle)
+
+
+def _asks_environment(options: Mapping[str, Any], route: Optional[Route]) -> bool:
+    """Whether a session looks for proxies in the environment."""
+    return bool(options.get("use_env_settings", True)) and not (route is not None and route.direct)
+
+
+def _requests_session(options: Mapping[str, Any], route: Optional[Route] = None) -> Any:
     import requests
     from requests.adapters import HTTPAdapter
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     bundle = DEFAULT_CA_BUNDLE_PATH if options.get("connection_verify", True) is not False else None
-    context = tls_context(options, bundle)
+    context = _context(options, route, bundle)
+    verify = context.verify_mode is not ssl.CERT_NONE
+    pool_options: dict[str, Any] = routed_pool_options(route) if route is not None else {}
 
     class SharedTrustAdapter(HTTPAdapter):
         """Connections that all use one TLS context, instead of loading the trust store for each."""
 
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+            kwargs.update(pool_options, ssl_context=context)
+            super().init_poolmanager(*args, **kwargs)
 
         def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-            return super().proxy_manager_for(proxy, ssl_context=context, **kwargs)
+            kwargs.update(pool_options, ssl_context=context)
+            return super().proxy_manager_for(proxy, **kwargs)
 
         def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
             # requests has mixed its own reading of the environment into `verify`; the context has been made from ours.
-            kwargs.update(verify=options.get("connection_verify", True) is not False, cert=None)
+            kwargs.update(verify=verify, cert=None)
             return super().send(request, **kwargs)
 
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -527,15 +646,67 @@ def _requests_session(options: Mapping[str, Any]) -> Any:
     session = requests.Session()
     # The session is shared: what one credential's answer sets must not travel with another's request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.trust_env = options.get("use_env_settings", True)
+    session.trust_env = _asks_environment(options, route)
     adapter = SharedTrustAdapter(pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
-# --- answers and failures
-# ----------------------------------------------------------------------------------------------------
+# --- transports of routes ---
+
+
+def _routed_transport(route: Route) -> Any:
+    from azure.core.pipeline.transport import RequestsTransport
+
+    class RoutedTransport(RequestsTransport):  # type: ignore[misc]
+        """Keeps the rules of a route, whatever policies add to a request."""
+
+        def send(self, request: Any, **kwargs: Any) -> Any:
+            refuse_plain(request.url, route)
+            try:
+                return super().send(request, **_routed_arguments(route, kwargs))
+            except AzureError as error:
+                if route.tls is not None and _certificate_refused(error):
+                    raise _unreachable(request.url, error) from error  # nothing that a retry policy would catch
+                raise
+
+    return RoutedTransport
+
+
+def _async_routed_transport(route: Route) -> Any:
+    from azure.core.pipeline.transport import AioHttpTransport
+
+    class RoutedTransport(AioHttpTransport):  # type: ignore[misc]
+        """Keeps the rules of a route, whatever policies add to a request."""
+
+        async def send(self, request: Any, **kwargs: Any) -> Any:
+            refuse_plain(request.url, route)
+            if route.tls is not None and route.tls.server_name is not None:
+                kwargs["server_hostname"] = route.tls.server_name
+            try:
+                return await super().send(request, **_routed_arguments(route, kwargs))
+            except AzureError as error:
+                if route.tls is not None and _certificate_refused(error):
+                    raise _unreachable(request.url, error) from error  # nothing that a retry policy would catch
+                raise
+
+    return RoutedTransport
+
+
+def _routed_arguments(route: Route, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What policies gave for sending, without what would break the route's rules."""
+    void = (("proxies", "proxy") if route.direct else ()) + (
+        ("connection_verify", "connection_cert", "ssl") if route.tls is not None else ()
+    )
+    return {name: value for name, value in given.items() if name not in void}
+
+
+def _certificate_refused(error: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+# --- answers and failures ---
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
@@ -566,6 +737,19 @@ def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
         queue += [*item.args, item.__cause__, item.__context__]
 
 
+# What http.client, urllib3 and aiohttp raise for an answer that ends too early, by name: not all are always installed.
+_CUT = frozenset(
+    (
+        "RemoteDisconnected",
+        "IncompleteRead",
+        "ChunkedEncodingError",
+        "ServerDisconnectedError",
+        "ContentLengthError",
+        "TransferEncodingError",
+    )
+)
+
+
 def _unreachable(url: str, error: BaseException) -> Unreachable:
     """Say in one plain sentence why no answer came, the same for every transport."""
     import socket
@@ -579,11 +763,17 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
 
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's own kind has the message only in the error it wraps.
+        if isinstance(cause, ssl.SSLCertVerificationError) and getattr(cause, "verify_message", None):
             return Unreachable(url, f"the server's certificate is not trusted ({cause.verify_message})", kind="tls")
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-            return Unreachable(url, f"the TLS handshake failed ({cause.reason or 'no reason given'})", kind="tls")
+    failures = [
+        cause
+        for cause in causes
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    ]
+    if failures:
+        said = next((text for text in (getattr(failure, "reason", None) for failure in failures) if text), None)
+        return Unreachable(url, f"the TLS handshake failed ({said or 'no reason given'})", kind="tls")
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return Unreachable(url, "the host name cannot be resolved")
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
@@ -594,10 +784,13 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
         return Unreachable(url, "the answer took too long", kind="timeout")
     if any(isinstance(cause, ConnectionResetError) for cause in causes):
         return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
-    if any(
-        type(cause).__name__ in ("RemoteDisconnected", "ServerDisconnectedError", "IncompleteRead") for cause in causes
-    ) or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
+    kinds = {type(cause).__name__ for cause in causes}
+    if kinds & _CUT or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
         return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
+    if "BadStatusLine" in kinds:
+        return Unreachable(url, "the answer is not HTTP", kind="response")
+    if any(isinstance(cause, zlib.error) for cause in causes):
+        return Unreachable(url, "the answer's compression is damaged", kind="response")
     if isinstance(error, (ServiceResponseError, DecodeError)) or type(error).__name__ == "ClientPayloadError":
         return Unreachable(url, f"the answer could not be read ({type(causes[-1]).__name__})", kind="response")
     if any(isinstance(cause, TimeoutError) or type(cause).__name__ == "TimeoutError" for cause in causes):

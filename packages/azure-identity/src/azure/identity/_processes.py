@@ -79,14 +79,14 @@ class Process:
 
     def run(self) -> Completed:
         """Run to the end on this thread."""
-        child = self._start()
         try:
+            child = self._start()
             stdout, stderr = child.communicate(timeout=self._command.timeout)
         except subprocess.TimeoutExpired:
-            self._end(child)
+            self._end()
             raise TimedOut(f"no answer within {self._command.timeout:g} seconds") from None
         except BaseException:
-            self._end(child)
+            self._end()
             raise
         return Completed(child.returncode, _text(stdout), _text(stderr))
 
@@ -104,8 +104,10 @@ class Process:
         with self._lock:
             if self._cancelled:
                 raise CannotRun("cancelled before it started")
+            # Known before it runs: Ctrl-C may come while the child exists already and the constructor has not returned.
+            child = self._child = subprocess.Popen.__new__(subprocess.Popen)
             try:
-                self._child = subprocess.Popen(  # noqa: S603 - no shell; callers validate arguments
+                child.__init__(  # type: ignore[misc]
                     command.argv,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -115,17 +117,20 @@ class Process:
                     **options,
                 )
             except OSError as error:
+                self._child = None
                 raise CannotRun(error.strerror or str(error)) from error
-            return self._child
+            return child
 
     def _cancel(self) -> None:
         with self._lock:
             self._cancelled = True
-            if self._child is not None and self._child.poll() is None:
+            if self._child is not None and getattr(self._child, "pid", None) and self._child.poll() is None:
                 _kill_tree(self._child)
 
-    @staticmethod
-    def _end(child: subprocess.Popen[bytes]) -> None:
+    def _end(self) -> None:
+        child = self._child
+        if child is None or getattr(child, "pid", None) is None or child.returncode is not None:
+            return
         _kill_tree(child)
         try:
             child.communicate(timeout=GRACE)

@@ -125,7 +125,7 @@ def shown_body(body: Any, headers: Mapping[str, str]) -> str:
     else:
         try:
             fields = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             fields = None
     if not isinstance(fields, dict):
         return f"({len(raw)} bytes)" if raw else ""

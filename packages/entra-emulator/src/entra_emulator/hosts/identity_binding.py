@@ -36,6 +36,27 @@ _EXCHANGE_LIFETIME = 600
 _API_SERVER_NAMES = ("localhost", "127.0.0.1", "::1", "kubernetes.default.svc")
 
 
+class _Explaining(ssl.SSLObject):
+    """The server's end of a connection that tells the client why a handshake has failed.
+
+    asyncio drops the connection at once, and with it the alert that OpenSSL has just written. Here the handshake seems
+    to wait for more, so that the alert goes out; what comes next is the client's good-bye.
+    """
+
+    _failure: Optional[ssl.SSLError] = None
+
+    def do_handshake(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert goes out first") from error
+
+
 class IdentityBindingHost(PodHost):
     """A pod with an identity binding.
 
@@ -130,6 +151,7 @@ class IdentityBindingHost(PodHost):
         self.rotate_ca()
         # The API server has an authority of its own: a client that sends no name, or the wrong one, cannot get through.
         api_server_tls = CertificateAuthority(new_authority()).server_context(_API_SERVER_NAMES)
+        api_server_tls.sslobject_class = _Explaining
         api_server_tls.sni_callback = self._choose
         self._listener = Listener(self._site.server, self._face.application, host="127.0.0.1", tls=api_server_tls)
         trust = (

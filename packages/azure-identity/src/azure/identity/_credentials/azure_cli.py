@@ -61,9 +61,10 @@ class AzureCliFlow(DeveloperToolFlow):
         self.subscription = subscription
 
     def _check(self, ask: TokenRequest) -> None:
-        if ask.claims:
-            raise self._claims_refused(ask)
         super()._check(ask)
+        if ask.claims:
+            # Only now: scope and tenant have been checked, and the command in the message will be pasted into a shell.
+            raise self._claims_refused(ask)
         resource_of(ask.scopes)
 
     def _state(self) -> str:
@@ -128,8 +129,7 @@ class AzureCliFlow(DeveloperToolFlow):
         command = f"az login --claims-challenge {challenge}"
         if ask.tenant:
             command += f" --tenant {ask.tenant}"
-        if ask.scopes:
-            command += f" --scope {ask.scopes[0]}"
+        command += f" --scope {ask.scopes[0]}"
         return CredentialUnavailableError(
             f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Azure CLI 2.76.0 or later): "
             f"{command} {help_link('claims-challenge')}"

@@ -47,9 +47,10 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         super().__init__(tenant_id, additionally_allowed_tenants, process_timeout)
 
     def _check(self, ask: TokenRequest) -> None:
-        if ask.claims:
-            raise self._claims_refused(ask)
         super()._check(ask)
+        if ask.claims:
+            # Only now: the tenant has been checked, and the command in the message will be pasted into a shell.
+            raise self._claims_refused(ask)
         resource_of(ask.scopes)
 
     def _state(self) -> str:

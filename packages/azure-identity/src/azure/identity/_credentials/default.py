@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
 from .. import _settings
+from .._flow import NotConfigured
 from .._messages import IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
@@ -38,6 +39,8 @@ class Link(NamedTuple):
     """Makes the member, of the same face as the chain."""
     included: bool = True
     """Whether it is a member by default."""
+    selectable: bool = True
+    """Whether AZURE_TOKEN_CREDENTIALS may name it."""
 
 
 LINKS: tuple[Link, ...] = (
@@ -46,6 +49,31 @@ LINKS: tuple[Link, ...] = (
         "exclude_environment_credential",
         PROD,
         lambda chain: chain._entra("EnvironmentCredential", _quiet=True),
+    ),
+    Link(
+        "WorkloadIdentityCredential",
+        "exclude_workload_identity_credential",
+        PROD,
+        lambda chain: chain._workload_identity(),
+    ),
+    Link(
+        "ManagedIdentityCredential",
+        "exclude_managed_identity_credential",
+        PROD,
+        lambda chain: chain._managed_identity(),
+    ),
+    Link(
+        "SharedTokenCacheCredential",
+        "exclude_shared_token_cache_credential",
+        DEV,
+        lambda chain: chain._shared_cache(),
+        selectable=False,
+    ),
+    Link(
+        "VisualStudioCodeCredential",
+        "exclude_visual_studio_code_credential",
+        DEV,
+        lambda chain: chain._visual_studio_code(),
     ),
     Link("AzureCliCredential", "exclude_cli_credential", DEV, lambda chain: chain._tool("AzureCliCredential")),
     Link(
@@ -60,12 +88,22 @@ LINKS: tuple[Link, ...] = (
         DEV,
         lambda chain: chain._tool("AzureDeveloperCliCredential"),
     ),
+    Link(
+        "InteractiveBrowserCredential",
+        "exclude_interactive_browser_credential",
+        "",
+        lambda chain: chain._interactive_browser(),
+        included=False,
+    ),
+    Link("BrokerCredential", "exclude_broker_credential", DEV, lambda chain: chain._broker(), selectable=False),
 )
 
 _FORBIDDEN = {
     "tenant_id": "name the tenant of each member: interactive_browser_tenant_id, shared_cache_tenant_id, "
     "workload_identity_tenant_id, ...",
     "client_id": "name the client of each member: managed_identity_client_id, workload_identity_client_id, ...",
+    "object_id": "use managed_identity_client_id, which takes object ids too",
+    "resource_id": "use managed_identity_client_id, which takes resource ids too",
     "username": "use shared_cache_username",
     "token_file_path": f"set {_settings.FEDERATED_TOKEN_FILE}",
 }
@@ -87,7 +125,15 @@ class DefaultAzureFlow(ChainFlow):
     Asks its members in order, and stays with the first that has a token:
 
     1. `EnvironmentCredential`: a service principal described by environment variables.
-    2. `AzureCliCredential`: the account the Azure CLI is signed in with.
+    2. `WorkloadIdentityCredential`: the service account of a workload in Kubernetes.
+    3. `ManagedIdentityCredential`: the managed identity of the Azure host.
+    4. `SharedTokenCacheCredential`: an account in the cache that developer tools share.
+    5. `VisualStudioCodeCredential`: the account Visual Studio Code is signed in with.
+    6. `AzureCliCredential`: the account the Azure CLI is signed in with.
+    7. `AzurePowerShellCredential`: the account Azure PowerShell is signed in with.
+    8. `AzureDeveloperCliCredential`: the account the Azure Developer CLI is signed in with.
+    9. `InteractiveBrowserCredential`: a person who signs in in the web browser; only if it is asked for.
+    10. the broker: the account the person is signed in to the system with, on Windows and WSL.
 
     A member that is not configured is passed over; one that is configured but refused ends the search, since another
     identity would be a surprise. Developer tools are the exception: when one fails, the next is asked. When no member
@@ -112,7 +158,10 @@ class DefaultAzureFlow(ChainFlow):
     :keyword bool exclude_broker_credential: leave out the broker. Default: False.
     :keyword str managed_identity_client_id: client id, object id or resource id of a user-assigned managed identity.
         Default: `AZURE_CLIENT_ID`; None for the system-assigned one.
-    :keyword str workload_identity_client_id: client id for workload identity. Default: `managed_identity_client_id`.
+    :keyword identity_config: the same as a mapping, see `ManagedIdentityCredential`; it wins over `AZURE_CLIENT_ID`.
+    :paramtype identity_config: Mapping[str, str]
+    :keyword str workload_identity_client_id: client id for workload identity. Default: `managed_identity_client_id`,
+        unless that is a resource id; else `AZURE_CLIENT_ID`.
     :keyword str workload_identity_tenant_id: tenant for workload identity. Default: `AZURE_TENANT_ID`.
     :keyword str interactive_browser_tenant_id: tenant to sign in to. Default: `AZURE_TENANT_ID`.
     :keyword str interactive_browser_client_id: application to sign in to. Default: a Microsoft developer application.
@@ -182,11 +231,17 @@ class DefaultAzureFlow(ChainFlow):
             self._refuse_misplaced(options, tuple(given))
         self._given = given
         self._shared: dict[str, Any] = dict(options)
+        # Identity bindings are for a credential that is made on its own: which exchange a pod is set up for, a chain
+        # cannot know.
+        self._shared.pop("enable_azure_proxy", None)
+        self._identity_config: Any = self._shared.pop("identity_config", None)
         for name in ("additionally_allowed_tenants", "disable_instance_discovery", "cache_persistence_options"):
             if given[name] is not None:
                 self._shared[name] = given[name]
         self._authority = configured_authority(authority).url
+        self._selection = (_settings.read(_settings.TOKEN_CREDENTIALS) or "").lower()
         chosen = _choose(given, _settings.read(_settings.TOKEN_CREDENTIALS), require_envvar)
+        self._chosen = frozenset(link.name for link in chosen)
         self.credentials = tuple(self._member(link) for link in chosen)
 
     def _refuse_misplaced(self, options: Mapping[str, Any], parameters: tuple[str, ...]) -> None:
@@ -200,12 +255,75 @@ class DefaultAzureFlow(ChainFlow):
             return link.make(self)
         except ImportError:
             raise  # aiohttp is missing, say: that concerns the whole chain
+        except NotConfigured as error:
+            return (UnavailableMember if isinstance(self, SyncCredential) else AsyncUnavailableMember)(link.name, error)
         except (ValueError, TypeError, OSError) as error:
             return (BrokenMember if isinstance(self, SyncCredential) else AsyncBrokenMember)(link.name, error)
 
     def _entra(self, name: str, **extra: Any) -> Any:
         """A member that talks to Microsoft Entra ID."""
         return self._sibling(name)(authority=self._authority, **self._shared, **extra)
+
+    def _workload_identity(self) -> Any:
+        """The workload identity that the environment describes."""
+        tenant, client = self._given["workload_identity_tenant_id"], self._given["workload_identity_client_id"]
+        if client is _ENV:
+            client = self._given["managed_identity_client_id"]
+            if client is _ENV or (client or "").startswith("/"):  # a resource id, which only managed identities have
+                client = None
+        return self._entra("WorkloadIdentityCredential", tenant_id=None if tenant is _ENV else tenant, client_id=client)
+
+    def _managed_identity(self) -> Any:
+        """The managed identity of the host. One id serves all its kinds; what it is, is told by its form."""
+        any_id = self._given["managed_identity_client_id"]
+        if self._identity_config and any_id is not _ENV and any_id:
+            raise ValueError("managed_identity_client_id and identity_config both name an identity: give one of them.")
+        return self._sibling("ManagedIdentityCredential")(
+            identity_config=self._identity_config,
+            # A configured id comes before the environment's, whatever its kind.
+            _any_id=_settings.read(_settings.CLIENT_ID) if any_id is _ENV else any_id,
+            _in_default_chain=True,
+            _exclude_workload_identity_credential="WorkloadIdentityCredential" not in self._chosen,
+            # Chosen by name it is the only one to ask, so it is asked as patiently as alone.
+            _enable_imds_probe=False if self._selection == "managedidentitycredential" else None,
+            **self._shared,
+        )
+
+    def _from_environment(self, keyword: str, variable: str) -> Any:
+        """A keyword's value, or the variable's if it was not given."""
+        value = self._given[keyword]
+        return _settings.read(variable) if value is _ENV else value
+
+    def _shared_cache(self) -> Any:
+        return self._entra(
+            "SharedTokenCacheCredential",
+            username=self._from_environment("shared_cache_username", _settings.USERNAME),
+            tenant_id=self._from_environment("shared_cache_tenant_id", _settings.TENANT_ID),
+        )
+
+    def _visual_studio_code(self) -> Any:
+        return self._sibling("VisualStudioCodeCredential")(
+            tenant_id=self._given["visual_studio_code_tenant_id"],
+            additionally_allowed_tenants=self._given["additionally_allowed_tenants"],
+        )
+
+    def _interactive_browser(self) -> Any:
+        return self._entra(
+            "InteractiveBrowserCredential",
+            tenant_id=self._from_environment("interactive_browser_tenant_id", _settings.TENANT_ID),
+            client_id=self._given["interactive_browser_client_id"],
+        )
+
+    def _broker(self) -> Any:
+        from .broker import AsyncBrokerCredential, BrokerCredential
+
+        face = BrokerCredential if isinstance(self, SyncCredential) else AsyncBrokerCredential
+        return face(
+            authority=self._authority,
+            tenant_id=self._from_environment("broker_tenant_id", _settings.TENANT_ID),
+            client_id=self._given["broker_client_id"],
+            **self._shared,
+        )
 
     def _tool(self, name: str, **extra: Any) -> Any:
         """A member that starts a developer tool."""
@@ -220,7 +338,7 @@ def _choose(given: Mapping[str, Any], selection: Optional[str], require: bool) -
             "credential's name."
         )
     wanted = (selection or "").lower()
-    names = sorted(link.name.lower() for link in LINKS if link.group or not link.included)
+    names = sorted(link.name.lower() for link in LINKS if link.selectable)
     if wanted and wanted not in (DEV, PROD, *names):
         raise ValueError(
             f"Invalid value for {_settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: "
@@ -259,6 +377,23 @@ class BrokenFlow(ChainFlow):
             f"{self._credential_name} is configured, but wrongly: {redacted(text or repr(self._error))} "
             f"{help_link('chain-failed')}"
         ) from self._error
+
+
+class UnavailableFlow(BrokenFlow):
+    """Stands in for a member that is not configured. Says so when it is asked, and the chain goes on."""
+
+    async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
+        from .._errors import CredentialUnavailableError
+
+        raise CredentialUnavailableError(str(self._error)) from self._error
+
+
+class UnavailableMember(UnavailableFlow, SyncCredential):
+    """The blocking face."""
+
+
+class AsyncUnavailableMember(UnavailableFlow, AsyncCredential):
+    """The suspending face."""
 
 
 class BrokenMember(BrokenFlow, SyncCredential):

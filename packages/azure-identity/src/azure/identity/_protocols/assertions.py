@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple, Optional, Union
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
@@ -62,7 +64,10 @@ def load_certificate(data: bytes, password: Union[str, bytes, None] = None) -> C
         if known is not None:
             _loaded.move_to_end(digest)
             return known
-    certificate = _parse(data, secret, digest.hex())
+    try:
+        certificate = _parse(data, secret, digest.hex())
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"The certificate or its key cannot be read: {error}.") from None
     with _loaded_lock:
         _loaded[digest] = certificate
         while len(_loaded) > _LOADED_LIMIT:
@@ -97,9 +102,10 @@ def _parse_pem(data: bytes, password: Optional[bytes]) -> tuple[Any, list[x509.C
         raise ValueError(
             "The PEM data contains no certificate that can be read; it needs one, besides the private key."
         ) from None
-    if b"PRIVATE KEY-----" not in data:
+    key_block = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*", data, re.DOTALL)
+    if key_block is None:
         raise ValueError("The PEM data contains no private key; it needs one, besides the certificate.")
-    key_text = data[data.index(b"-----BEGIN", _key_start(data)) :]
+    key_text = key_block.group()
     try:
         return load_pem_private_key(key_text, password), certificates
     except TypeError:
@@ -116,12 +122,6 @@ def _parse_pem(data: bytes, password: Optional[bytes]) -> tuple[Any, list[x509.C
         return load_pem_private_key(key_text, None), certificates
     except (TypeError, ValueError):
         raise ValueError("The private key in the PEM data cannot be read.") from None
-
-
-def _key_start(data: bytes) -> int:
-    """Where the block of the private key begins."""
-    end = data.index(b"PRIVATE KEY-----")
-    return data.rindex(b"-----BEGIN", 0, end)
 
 
 def _parse_pkcs12(data: bytes, password: Optional[bytes]) -> tuple[Any, list[x509.Certificate]]:
@@ -142,7 +142,11 @@ def _ordered(key: RSAPrivateKey, certificates: list[x509.Certificate]) -> list[x
     """The certificate that belongs to the key first, then the others in their order: files list them in any order."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for i, certificate in enumerate(certificates):
-        if certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == public:
+        try:
+            candidate = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, UnsupportedAlgorithm):
+            continue  # a kind of key unknown here: not ours, which is RSA
+        if candidate == public:
             return [certificate, *certificates[:i], *certificates[i + 1 :]]
     raise ValueError("None of the certificates belongs to the private key.")
 

@@ -1,0 +1,156 @@
+"""Reading MSAL's unified cache schema, which Microsoft's tools share.
+
+A document is a JSON object of sections; each section maps a key nobody parses to an entry. Fields are read with care:
+documents are written by many programs, and one bad entry must not hide the others. Times are strings or numbers of
+epoch seconds. Scopes are one string, separated by blanks. Environments are host names; aliases of one cloud mean the
+same.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
+
+from .._protocols.authority import parse_authority
+from .._protocols.entra import whole
+
+
+class StoredAccount(NamedTuple):
+    """An account a document knows."""
+
+    home_account_id: str
+    username: str
+    cloud: str
+
+    @property
+    def tenant_id(self) -> str:
+        """The home tenant: what follows the dot."""
+        return self.home_account_id.partition(".")[2]
+
+
+class StoredRefreshToken(NamedTuple):
+    """A refresh token in a document."""
+
+    secret: str
+    home_account_id: str
+    client_id: str
+    family_id: Optional[str]
+    cloud: str
+    modified: int
+
+    def __repr__(self) -> str:
+        return f"StoredRefreshToken(client_id={self.client_id!r}, family_id={self.family_id!r})"
+
+
+class StoredAccessToken(NamedTuple):
+    """An access token in a document."""
+
+    secret: str
+    home_account_id: str
+    client_id: str
+    realm: str
+    scopes: frozenset[str]
+    expires_on: int
+    refresh_on: Optional[int]
+    cloud: str
+
+    def __repr__(self) -> str:
+        return f"StoredAccessToken(client_id={self.client_id!r}, expires_on={self.expires_on})"
+
+
+class Document:
+    """A parsed cache document. Sections that are missing, and entries that make no sense, are simply not there."""
+
+    def __init__(self, text: str) -> None:
+        try:
+            document = json.loads(text) if text.strip() else {}
+        except (ValueError, RecursionError):
+            document = {}
+        self._document: dict[str, Any] = document if isinstance(document, dict) else {}
+
+    def _entries(self, section: str) -> Iterator[dict[str, Any]]:
+        entries = self._document.get(section)
+        for entry in entries.values() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict):
+                yield entry
+
+    def accounts(self, cloud: str) -> list[StoredAccount]:
+        """The accounts of a cloud, each once."""
+        found: dict[str, StoredAccount] = {}
+        for entry in self._entries("Account"):
+            home, username = _text(entry, "home_account_id"), _text(entry, "username")
+            if home and username and _cloud(entry) == cloud:
+                found.setdefault(home, StoredAccount(home, username, cloud))
+        return list(found.values())
+
+    def refresh_tokens(self, cloud: str, home_account_id: str) -> list[StoredRefreshToken]:
+        """An account's refresh tokens, the newest first."""
+        found = [
+            StoredRefreshToken(
+                secret,
+                home_account_id,
+                _text(entry, "client_id") or "",
+                _family(entry),
+                cloud,
+                whole(entry.get("last_modification_time")) or 0,
+            )
+            for entry in self._entries("RefreshToken")
+            if (secret := _text(entry, "secret"))
+            and _text(entry, "home_account_id") == home_account_id
+            and _cloud(entry) == cloud
+        ]
+        return sorted(found, key=lambda token: -token.modified)
+
+    def access_token(
+        self, cloud: str, home_account_id: str, client_id: str, realm: str, scopes: Sequence[str]
+    ) -> Optional[StoredAccessToken]:
+        """The account's access token for a client, tenant and scopes that lives longest, or None."""
+        best: Optional[StoredAccessToken] = None
+        for entry in self._entries("AccessToken"):
+            token = _access_token(entry)
+            if (
+                token is not None
+                and (token.cloud, token.home_account_id, token.client_id) == (cloud, home_account_id, client_id)
+                and token.realm.lower() == realm.lower()
+                and token.scopes.issuperset(scopes)
+                and (best is None or token.expires_on > best.expires_on)
+            ):
+                best = token
+        return best
+
+
+def _access_token(entry: dict[str, Any]) -> Optional[StoredAccessToken]:
+    # Extended entries answer other requests; a type other than Bearer needs a key nobody here has.
+    if entry.get("ext_cache_key") or str(entry.get("token_type") or "Bearer").lower() != "bearer":
+        return None
+    secret, expires_on = _text(entry, "secret"), whole(entry.get("expires_on"))
+    if not secret or expires_on is None:
+        return None
+    return StoredAccessToken(
+        secret,
+        _text(entry, "home_account_id") or "",
+        _text(entry, "client_id") or "",
+        _text(entry, "realm") or "",
+        frozenset((_text(entry, "target") or "").split()),
+        expires_on,
+        whole(entry.get("refresh_on")),
+        _cloud(entry),
+    )
+
+
+def _cloud(entry: dict[str, Any]) -> str:
+    environment = _text(entry, "environment")
+    try:
+        return parse_authority(environment or "").cloud
+    except ValueError:
+        return ""
+
+
+def _family(entry: dict[str, Any]) -> Optional[str]:
+    family = entry.get("family_id")
+    return str(family) if family not in (None, "", 0) else None
+
+
+def _text(entry: dict[str, Any], name: str) -> Optional[str]:
+    value = entry.get(name)
+    return value if isinstance(value, str) and value else None
