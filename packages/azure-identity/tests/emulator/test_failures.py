@@ -209,6 +209,33 @@ FAILURES: dict[str, Failure] = {
         "service-trouble",
         requests=8,
     ),
+    # an authority, or something before it, that sends back what it was sent
+    "echo in the description": Failure(
+        lambda here: here.answering(
+            here.secret,
+            status=401,
+            body={"error": "invalid_client", "error_description": f"AADSTS7000215: not {credentials.SECRET}"},
+        ),
+        ("Authentication failed: (invalid_client) AADSTS7000215: not ***",),
+        "wrong-secret",
+    ),
+    "echo on a page": Failure(
+        lambda here: here.answering(
+            here.secret, status=400, body=f"<p>You sent {credentials.SECRET}</p>", content_type="text/html"
+        ),
+        ("HTTP 400 (text/html): <p>You sent ***",),
+        "unusable-answer",
+    ),
+    "echo of an assertion": Failure(
+        lambda here: here.answering(
+            lambda: here.make("ClientAssertionCredential", here.entra.federated_token),
+            status=400,
+            body={"error": "invalid_request", "error_description": f"bad {here.entra.federated_token()}"},
+        ),
+        ("Authentication failed: (invalid_request) bad ***",),
+        "refused",
+        who="ClientAssertionCredential: ",
+    ),
     # what is wrong on this side
     "tenant not allowed": Failure(
         lambda here: _asking(here.secret(), tenant_id="other.onmicrosoft.com"),

@@ -225,6 +225,7 @@ def mutated(data: bytes) -> st.SearchStrategy[bytes]:
     )
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # cryptography warns of what is unusual in a damaged file
 @given(
     st.binary()
     | mutated(certificates.leaf_pem() + certificates.authority_pem() + certificates.key_pem())

@@ -9,13 +9,16 @@ import base64
 import random
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .clock import Clock
 from .directory import App, Resource, Tenant, derived_id
 from .keys import SigningKey
 from .settings import Lifetime, Settings, choose
+from .token_ledger import TokenLedger
 
+PUBLIC = "0"
+"""`appidacr`, `azpacr`: a public client, which did not authenticate."""
 SECRET = "1"
 """`appidacr`, `azpacr`: the client authenticated with a secret."""
 ASSERTION = "2"
@@ -36,6 +39,10 @@ class Grant:
     """The resource as the client named it; v1 tokens repeat it in `aud`."""
     authenticated_by: str
     capabilities: Tuple[str, ...] = ()
+    extra_claims: Mapping[str, Any] = field(default_factory=dict)
+    """Claims that were asked for with a claims request. They never replace others."""
+    not_before: Optional[int] = None
+    """Epoch seconds that a claims request asked for."""
 
 
 @dataclass(frozen=True)
@@ -56,27 +63,56 @@ class TokenIssuer:
         self._clock = clock
         self._settings = settings
         self._dice = dice
+        self.ledger = TokenLedger()
+        """The tokens that can be called back."""
 
     def issue(self, grant: Grant) -> AccessToken:
         """An access token for an app that acts for itself."""
-        now = self._clock.now()
-        expires_on = now + self._lifetime(grant)
-        times = {"iat": now - _EARLY, "nbf": now - _EARLY, "exp": expires_on}
         if grant.resource.token_version == 2:
-            token = self._key.sign({**v2_claims(grant, self._settings.issuer_v2), **times, **fresh_marks()})
+            claims = v2_claims(grant, self._settings.issuer_v2)
         else:
-            claims = {**v1_claims(grant, self._settings.issuer_v1), **times, **fresh_marks()}
-            token = self._key.sign(claims, with_x5t=True)
-        return AccessToken(token, now, now - _EARLY, expires_on)
+            claims = v1_claims(grant, self._settings.issuer_v1)
+        return self.seal(
+            {**grant.extra_claims, **claims},
+            version=grant.resource.token_version,
+            lifetime=self.lifetime(grant.app, grant.capabilities),
+            not_before=grant.not_before,
+            holder=grant.app.client_id if grant.capabilities else "",
+        )
+
+    def seal(
+        self,
+        claims: Mapping[str, Any],
+        *,
+        version: int,
+        lifetime: int,
+        not_before: Optional[int] = None,
+        holder: str = "",
+    ) -> AccessToken:
+        """A signed token of `claims`, with its times and random marks.
+
+        :keyword lifetime: seconds.
+        :keyword not_before: epoch seconds the token is valid from at the earliest; the future counts as now.
+        :keyword holder: who has it, if it can be called back.
+        """
+        now = self._clock.now()
+        start = max(now - _EARLY, min(not_before or 0, now))
+        marks = fresh_marks()
+        times = {"iat": start, "nbf": start, "exp": now + lifetime}
+        token = self._key.sign({**claims, **times, **marks}, with_x5t=version == 1)
+        if holder:
+            self.ledger.note(holder, marks["uti"], now + lifetime)
+        return AccessToken(token, now, start, now + lifetime)
 
     def choose(self, lifetime: Lifetime) -> int:
         """Seconds out of `lifetime`. :raises ValueError: it is not positive, or the range is upside down."""
         return choose(lifetime, self._dice)
 
-    def _lifetime(self, grant: Grant) -> int:
-        if grant.app.token_lifetime is not None:
-            return grant.app.token_lifetime
-        return self.choose(self._settings.cae_token_lifetime if grant.capabilities else self._settings.token_lifetime)
+    def lifetime(self, app: App, capabilities: Sequence[str] = ()) -> int:
+        """Seconds that a new access token of `app` lives."""
+        if app.token_lifetime is not None:
+            return app.token_lifetime
+        return self.choose(self._settings.cae_token_lifetime if capabilities else self._settings.token_lifetime)
 
 
 def v1_issuer(base: str, tenant_id: str) -> str:

@@ -6,7 +6,7 @@ A grant takes a `TokenRequest` and returns the members of the answer, or raises 
 from __future__ import annotations
 
 import uuid
-from typing import Any, Awaitable, Callable, Dict, Tuple
+from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
 from . import well_known
 from .access_tokens import AccessToken, Grant, TokenIssuer
@@ -15,6 +15,8 @@ from .directory import App, Directory, Resource, Tenant, derived_id
 from .errors import aadsts
 from .scopes import application_resource
 from .settings import Settings
+from .sign_in.claims_requests import granted_claims, not_before, parse_claims_request
+from .sign_in.conditional_access import ConditionalAccess
 from .token_request import TokenRequest
 
 Answer = Dict[str, Any]
@@ -27,15 +29,25 @@ class TokenService:
     """Answers token requests from the directory."""
 
     def __init__(
-        self, directory: Directory, authenticator: ClientAuthenticator, issuer: TokenIssuer, settings: Settings
+        self,
+        directory: Directory,
+        authenticator: ClientAuthenticator,
+        issuer: TokenIssuer,
+        settings: Settings,
+        policies: Optional[ConditionalAccess] = None,
     ) -> None:
         self._directory = directory
         self._authenticator = authenticator
         self._issuer = issuer
         self._settings = settings
+        self._policies = policies or ConditionalAccess()
         self._grants: Dict[str, Callable[[TokenRequest], Awaitable[Answer]]] = {
             "client_credentials": self.client_credentials,
         }
+
+    def add_grants(self, grants: Mapping[str, Callable[[TokenRequest], Awaitable[Answer]]]) -> None:
+        """Understand more values of `grant_type`."""
+        self._grants.update(grants)
 
     async def answer(self, request: TokenRequest) -> Answer:
         """The members of a successful answer. :raises EntraError: a refusal."""
@@ -48,13 +60,17 @@ class TokenService:
     async def client_credentials(self, request: TokenRequest) -> Answer:
         """A token for an app that acts for itself (RFC 6749, section 4.4)."""
         tenant = self._one_tenant(request.tenant_name)
-        app, known = self._app(tenant, request.client_id)
+        app, known = self.app(tenant, request.client_id)
         audience = self._audience(request)
         proof = await self._authenticator.authenticate(request, tenant, app, known=known)
-        _check_region(request, proof)
-        resource = self._resource(tenant, audience)
+        check_region(request, proof)
+        resource = self.resource(audience, tenant.display_name or tenant.domain)
         capabilities = request.capabilities()
-        token = self._issuer.issue(Grant(tenant, app, resource, audience, proof.method, capabilities))
+        requested = parse_claims_request(request.get("claims"))
+        extra = granted_claims(requested, self._policies.grantable(resource.app_id))
+        token = self._issuer.issue(
+            Grant(tenant, app, resource, audience, proof.method, capabilities, extra, not_before(requested))
+        )
         return v2_answer(token) if request.version == 2 else v1_answer(token, audience)
 
     def tenant(self, name: str) -> Tenant:
@@ -71,7 +87,7 @@ class TokenService:
             raise aadsts(50059, tenant=name)
         return self.tenant(name)
 
-    def _app(self, tenant: Tenant, client_id: str) -> Tuple[App, bool]:
+    def app(self, tenant: Tenant, client_id: str) -> Tuple[App, bool]:
         """The app of this client id, and whether it is registered."""
         app = self._directory.app_in(tenant, client_id)
         if app is not None:
@@ -95,12 +111,17 @@ class TokenService:
             raise aadsts(90014, name="scope")
         return application_resource(scope)
 
-    def _resource(self, tenant: Tenant, identifier: str) -> Resource:
+    def resource(self, identifier: str, tenant: str) -> Resource:
+        """The API of this identifier.
+
+        :param tenant: how the error names the tenant.
+        :raises EntraError: AADSTS500011, there is none.
+        """
         resource = self._directory.resource(identifier)
         if resource is not None:
             return resource
         if self._settings.strict:
-            raise aadsts(500011, resource=identifier, tenant=tenant.display_name or tenant.domain)
+            raise aadsts(500011, resource=identifier, tenant=tenant)
         return Resource(derived_id("api", identifier), (identifier,))
 
 
@@ -127,7 +148,8 @@ def v1_answer(token: AccessToken, resource: str) -> Answer:
     return answer
 
 
-def _check_region(request: TokenRequest, proof: Proof) -> None:
+def check_region(request: TokenRequest, proof: Proof) -> None:
+    """:raises EntraError: AADSTS100007, the regional endpoint does not serve such a client."""
     if request.region is not None and not proof.by_subject_name:
         raise aadsts(100007)
 
