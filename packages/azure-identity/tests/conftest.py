@@ -8,13 +8,13 @@ import time
 from typing import Any, Iterator
 
 import pytest
-from entra_emulator import EntraEmulator
 from leak_watch import _listen_at_debug, no_secret_is_shown, planted, pytest_runtest_makereport
 from worlds import WORLDS, World
 
 from azure.identity import _entra
 from azure.identity._credentials import managed_identity
 from azure.identity._protocols import imds
+from entra_emulator import EntraEmulator
 
 __all__ = ["_listen_at_debug", "no_secret_is_shown", "pytest_runtest_makereport"]
 
@@ -94,8 +94,6 @@ class Clock:
 @pytest.fixture
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock that moves when told to."""
-    import azure.identity._bearer_token_provider  # the modules that read the time must be there to be given the clock
-    import azure.identity._shells
 
     moved = Clock(request.getfixturevalue("entra") if "entra" in request.fixturenames else None)
     for name, module in list(sys.modules.items()):

@@ -242,7 +242,9 @@ def test_annotations_are_never_evaluated(path: Path) -> None:
     """Python 3.9 cannot read some of them."""
     text = path.read_text(encoding="utf-8")
 
-    assert "from __future__ import annotations" in text or not re.search(r"^(import|from|def|class) ", text, re.MULTILINE)
+    assert "from __future__ import annotations" in text or not re.search(
+        r"^(import|from|def|class) ", text, re.MULTILINE
+    )
 
 
 # --- help links

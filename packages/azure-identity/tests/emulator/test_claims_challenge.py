@@ -10,8 +10,9 @@ import pytest
 from azure.core import AsyncPipelineClient, PipelineClient
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
-from entra_emulator import EntraEmulator, claims_challenge
 from worlds import World
+
+from entra_emulator import EntraEmulator, claims_challenge
 
 CLAIMS = {"access_token": {"nbf": {"essential": True, "value": "1604106651"}}}
 
@@ -47,7 +48,7 @@ def credential(world: World, entra: EntraEmulator) -> Any:
 def test_a_client_gets_through(world: World, entra: EntraEmulator, credential: Any) -> None:
     first, second = get(world, entra, credential, 2)
 
-    assert (200, 200, 1) == (first.status_code, second.status_code, entra.requests.count("token"))
+    assert (first.status_code, second.status_code, entra.requests.count("token")) == (200, 200, 1)
 
 
 @pytest.mark.parametrize("cae", [False, True])
@@ -56,13 +57,11 @@ def test_a_challenge_is_answered_with_a_new_token(
 ) -> None:
     """401, a new token with the claims that were asked for, 200. The refused token is not used again."""
     refused = world.ask(credential.get_token, entra.resource_scope, enable_cae=cae).token
-    entra.faults.add(
-        "resource", times=1, status=401, headers={"WWW-Authenticate": claims_challenge(CLAIMS)}
-    )
+    entra.faults.add("resource", times=1, status=401, headers={"WWW-Authenticate": claims_challenge(CLAIMS)})
     [answer] = get(world, entra, credential, enable_cae=cae)
     sent = json.loads(entra.requests.last("token").form["claims"])
 
-    assert (200, 2) == (answer.status_code, entra.requests.count("token"))
+    assert (answer.status_code, entra.requests.count("token")) == (200, 2)
     assert sent["access_token"]["nbf"] == CLAIMS["access_token"]["nbf"]
     assert ("xms_cc" in sent["access_token"]) == cae
     current = world.ask(credential.get_token, entra.resource_scope, enable_cae=cae).token

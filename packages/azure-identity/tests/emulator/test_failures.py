@@ -14,11 +14,11 @@ import credentials
 import loopback
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from entra_emulator import EntraEmulator, Secret
 from leak_watch import planted
 from worlds import WORLDS, World, without_ids
 
 from azure.identity import CredentialUnavailableError
+from entra_emulator import EntraEmulator, Secret
 
 SCOPE = "https://vault.azure.net/.default"
 
@@ -105,7 +105,9 @@ class Failure(NamedTuple):
     """How many token requests it took, where that is worth a word."""
 
 
-AUTHENTICATION = "Microsoft Entra ID refused a token for https://vault.azure.net/.default (application {client}, tenant "
+AUTHENTICATION = (
+    "Microsoft Entra ID refused a token for https://vault.azure.net/.default (application {client}, tenant "
+)
 
 FAILURES: dict[str, Failure] = {
     # what the authority refuses
@@ -153,7 +155,12 @@ FAILURES: dict[str, Failure] = {
     # what the authority cannot say
     "nobody there": Failure(
         lambda here: here.secret(authority="http://127.0.0.1:1"),
-        ("http://127.0.0.1:1/", "cannot be reached: the connection was refused.", "HTTPS_PROXY", "AZURE_AUTHORITY_HOST"),
+        (
+            "http://127.0.0.1:1/",
+            "cannot be reached: the connection was refused.",
+            "HTTPS_PROXY",
+            "AZURE_AUTHORITY_HOST",
+        ),
         "no-connection",
     ),
     "certificate nobody trusts": Failure(

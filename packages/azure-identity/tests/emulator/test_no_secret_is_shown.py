@@ -10,9 +10,10 @@ from pathlib import Path
 
 import leak_watch
 import pytest
-from entra_emulator import EntraEmulator
 from leak_watch import Watch, planted, shown_secret
 from worlds import World
+
+from entra_emulator import EntraEmulator
 
 TESTS = Path(leak_watch.__file__).parent
 
@@ -70,9 +71,7 @@ def test_signed_tokens_are_secrets(entra: EntraEmulator) -> None:
     assert shown_secret("client_secret=REDACTED") is None
 
 
-def test_the_check_reads_what_the_library_says(
-    world: World, entra: EntraEmulator, no_secret_is_shown: Watch
-) -> None:
+def test_the_check_reads_what_the_library_says(world: World, entra: EntraEmulator, no_secret_is_shown: Watch) -> None:
     """It is listening: a request leaves records at DEBUG that it has read, whatever the levels are."""
     before = no_secret_is_shown.read
     credential = world.make(

@@ -10,9 +10,10 @@ import certificates
 import credentials
 import pytest
 import requests
-from entra_emulator import EntraEmulator
 from leak_watch import planted
 from worlds import World
+
+from entra_emulator import EntraEmulator
 
 PASSWORD = planted("certificate-password")
 
@@ -28,9 +29,7 @@ class Surroundings(NamedTuple):
     def make(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """A service principal credential of the default app."""
         entra = self.entra
-        return self.world.make(
-            name, entra.tenant.id, entra.app.client_id, *args, authority=entra.authority, **kwargs
-        )
+        return self.world.make(name, entra.tenant.id, entra.app.client_id, *args, authority=entra.authority, **kwargs)
 
     def file(self, content: bytes) -> str:
         path = self.folder / "certificate"
@@ -104,9 +103,7 @@ WAYS: dict[str, Callable[[Surroundings], Any]] = {
         here, certificates.key_pem(password=PASSWORD.encode()) + certificates.leaf_pem(), password=PASSWORD
     ),
     "PKCS#12": lambda here: certificate(here, certificates.pkcs12_data()),
-    "encrypted PKCS#12": lambda here: certificate(
-        here, certificates.pkcs12_data(PASSWORD.encode()), password=PASSWORD
-    ),
+    "encrypted PKCS#12": lambda here: certificate(here, certificates.pkcs12_data(PASSWORD.encode()), password=PASSWORD),
     "certificate chain": chain_of_certificates,
     "assertion callback": assertion,
     "async assertion callback": async_assertion,
@@ -163,7 +160,7 @@ def test_connections_are_kept(here: Surroundings) -> None:
             here.entra.settings.strict = False
             here.world.ask(credential.get_token, scope)
 
-    assert (30, 1) == (here.entra.requests.count("token"), here.entra.requests.connections("token"))
+    assert (here.entra.requests.count("token"), here.entra.requests.connections("token")) == (30, 1)
 
 
 # --- the cache, and time

@@ -12,11 +12,11 @@ from typing import Any, Iterator, Optional
 import credentials
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from entra_emulator import EntraEmulator
 from leak_watch import planted
 from worlds import World
 
 from azure.identity import _logging
+from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"
 
@@ -71,9 +71,7 @@ def test_a_bad_level_is_one_warning() -> None:
     out, err = run(ASK.format(setup=""), "loud")
 
     assert out == "WARNING\n"
-    assert err == (
-        "AZURE_LOG_LEVEL is 'loud'; expected one of critical, error, warning, info, debug, verbose.\n"
-    )
+    assert err == ("AZURE_LOG_LEVEL is 'loud'; expected one of critical, error, warning, info, debug, verbose.\n")
 
 
 @pytest.mark.parametrize(
@@ -147,9 +145,7 @@ def records(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 def secret_credential(world: World, entra: EntraEmulator, secret: str) -> Any:
-    return world.make(
-        "ClientSecretCredential", entra.tenant.id, entra.app.client_id, secret, authority=entra.authority
-    )
+    return world.make("ClientSecretCredential", entra.tenant.id, entra.app.client_id, secret, authority=entra.authority)
 
 
 def test_a_success_alone_is_info(world: World, entra: EntraEmulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -180,7 +176,9 @@ def test_a_failure_alone_is_a_warning(world: World, entra: EntraEmulator, caplog
     [(level, text)] = records(caplog)
 
     assert level == "WARNING"
-    assert text.startswith("ClientSecretCredential.get_token failed: ClientSecretCredential: Microsoft Entra ID refused")
+    assert text.startswith(
+        "ClientSecretCredential.get_token failed: ClientSecretCredential: Microsoft Entra ID refused"
+    )
 
 
 def test_in_a_chain_the_chain_reports(world: World, entra: EntraEmulator, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,6 @@ from azure.core.pipeline.policies import (
     SansIOHTTPPolicy,
     UserAgentPolicy,
 )
-from entra_emulator import EntraEmulator
 from leak_watch import MARK, planted
 from loopback import SILENT, Proxy, Received, Server, reply
 from urllib3.exceptions import InsecureRequestWarning
@@ -35,6 +34,7 @@ from worlds import World
 
 from azure.identity._messages import Request, Response, Unreachable
 from azure.identity._settings import PipelineOptions
+from entra_emulator import EntraEmulator
 
 NO_EFFECT = {"polling_interval", "api_version"}
 """Accepted as by every azure-core client; a credential has no use for them."""
@@ -99,9 +99,7 @@ def test_headers_are_added(world: World) -> None:
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
-def test_the_user_agent(
-    world: World, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: str
-) -> None:
+def test_the_user_agent(world: World, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: str) -> None:
     monkeypatch.setenv("AZURE_HTTP_USER_AGENT", "env/1")
     with Server(reply()) as server:
         world.run(world.port(**options).send(Request("GET", server.url)))
@@ -144,7 +142,7 @@ def test_policies_replace_all_others(world: World) -> None:
         assert send(world, server.url, policies=[counter]).status == 503
     [request] = server.requests
 
-    assert (1, "1") == (counter.count, request.headers["x-counter"])
+    assert (counter.count, request.headers["x-counter"]) == (1, "1")
     assert "azsdk" not in request.headers.get("user-agent", "")
     assert "x-ms-client-request-id" not in request.headers
 
@@ -159,8 +157,8 @@ def test_added_policies_run_where_they_belong(world: World, pauses: list[float],
     with Server(in_turn(reply(503), reply())) as server:
         send(world, server.url, **options)
 
-    assert (1, 2) == (once.count, each.count)
-    assert ["1", "2"] == [request.headers["x-attempt"] for request in server.requests]
+    assert (once.count, each.count) == (1, 2)
+    assert [request.headers["x-attempt"] for request in server.requests] == ["1", "2"]
 
 
 def test_added_policies_join_replaced_ones(world: World, pauses: list[float]) -> None:
@@ -207,7 +205,7 @@ def test_a_policy_can_be_replaced(
         send(world, server.url, **options)
     [request] = server.requests
 
-    assert (1, "1") == (counter.count, request.headers["x-counter"])
+    assert (counter.count, request.headers["x-counter"]) == (1, "1")
     if absent == "azsdk":
         assert "azsdk" not in request.headers.get("user-agent", "")
     elif absent is not None:
@@ -232,7 +230,7 @@ def test_an_authentication_policy_is_added(world: World, pauses: list[float]) ->
     counter = Counter("Authorization")
     with Server(in_turn(reply(503), reply())) as server:
         send(world, server.url, authentication_policy=counter)
-    assert ["1", "2"] == [request.headers["authorization"] for request in server.requests]
+    assert [request.headers["authorization"] for request in server.requests] == ["1", "2"]
 
 
 @honours("raw_request_hook", "raw_response_hook")
@@ -337,9 +335,7 @@ def test_how_often_it_is_tried(
     ],
     ids=["default", "factor", "max", "fixed", "never longer than 30 s"],
 )
-def test_how_long_it_waits(
-    world: World, pauses: list[float], options: dict[str, Any], expected: list[float]
-) -> None:
+def test_how_long_it_waits(world: World, pauses: list[float], options: dict[str, Any], expected: list[float]) -> None:
     attempts(world, Server(reply(500)), **options)
 
     assert pauses == expected
@@ -357,9 +353,7 @@ def test_the_time_for_all_attempts(world: World) -> None:
 
 
 @honours("logging_enable")
-def test_the_network_trace_has_no_secrets(
-    world: World, entra: EntraEmulator, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_network_trace_has_no_secrets(world: World, entra: EntraEmulator, caplog: pytest.LogCaptureFixture) -> None:
     """`logging_enable=True` shows method, URL, status, ids and harmless fields; the rest is replaced."""
     caplog.set_level(logging.DEBUG)
     credential = world.make(
@@ -383,9 +377,7 @@ def test_the_network_trace_has_no_secrets(
 
 
 @pytest.mark.parametrize("options", [{}, {"logging_enable": False}])
-def test_without_it_there_is_no_trace(
-    world: World, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
-) -> None:
+def test_without_it_there_is_no_trace(world: World, caplog: pytest.LogCaptureFixture, options: dict[str, Any]) -> None:
     caplog.set_level(logging.DEBUG)
     with Server(reply()) as server:
         send(world, server.url, **options)
@@ -464,7 +456,7 @@ def test_tracing_spans(world: World) -> None:
     finally:
         settings.tracing_implementation.unset_value()
 
-    assert [("to POST", "mine")] == [(span.name, span.attributes["app"]) for span in spans]
+    assert [(span.name, span.attributes["app"]) for span in spans] == [("to POST", "mine")]
     assert server.requests[0].headers["traceparent"] == "00-1-2-01"
 
 
@@ -575,7 +567,7 @@ def test_hosts_the_environment_keeps_off_the_proxy(world: World, monkeypatch: py
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert send(world, server.url).status == 200
 
-    assert (1, 0) == (len(server.requests), len(proxy.requests))
+    assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
 @honours("transport")
@@ -639,14 +631,12 @@ def test_a_credential_hands_its_options_on(world: World, entra: EntraEmulator, p
     world.ask(credential.get_token, "https://vault.azure.net/.default")
     headers = entra.requests.last("token").headers
 
-    assert ("1", 2) == (headers["x-a"], counter.count)
+    assert (headers["x-a"], counter.count) == ("1", 2)
     assert headers["user-agent"].startswith("app/1 azsdk-python-identity/")
     assert headers["x-ms-client-request-id"] == headers["client-request-id"]
 
 
-def test_two_retries_are_three_attempts_and_an_error(
-    world: World, entra: EntraEmulator, pauses: list[float]
-) -> None:
+def test_two_retries_are_three_attempts_and_an_error(world: World, entra: EntraEmulator, pauses: list[float]) -> None:
     entra.faults.add("token", status=500, body="down", content_type="text/plain")
     credential = world.make(
         "ClientSecretCredential",

@@ -56,7 +56,7 @@ class PortContract:
         with Server(reply(418, b"short and stout", {"X-Kind": "Teapot"})) as server:
             response = self.send(world, Request("GET", server.url))
 
-        assert (418, "Teapot", b"short and stout") == (response.status, response.headers["x-kind"], response.body)
+        assert (response.status, response.headers["x-kind"], response.body) == (418, "Teapot", b"short and stout")
         assert response.raw.status_code == 418
 
     def test_a_form_is_sent_urlencoded(self, world: World) -> None:
@@ -66,11 +66,11 @@ class PortContract:
             self.send(world, Request("POST", server.url, {"X-Own": "1"}, form))
         [request] = server.requests
 
-        assert ("POST", "application/x-www-form-urlencoded", "1") == (
+        assert (
             request.method,
             request.headers["content-type"],
             request.headers["x-own"],
-        )
+        ) == ("POST", "application/x-www-form-urlencoded", "1")
         assert {name: [value] for name, value in form.items()} == parse_qs(request.body.decode("ascii"))
 
     def test_a_request_without_form_has_no_body(self, world: World) -> None:
@@ -78,7 +78,7 @@ class PortContract:
             self.send(world, Request("GET", server.url + "?a=b%20c"))
         [request] = server.requests
 
-        assert ("/token?a=b%20c", b"") == (request.target, request.body)
+        assert (request.target, request.body) == ("/token?a=b%20c", b"")
         assert "content-type" not in request.headers
 
     def test_a_compressed_answer_is_unpacked(self, world: World) -> None:
@@ -93,7 +93,7 @@ class PortContract:
 
     def test_an_empty_answer_is_an_answer(self, world: World) -> None:
         with Server(reply(204, b"", {"Content-Length": "0"})) as server:
-            assert (204, b"") == self.send(world, Request("GET", server.url))[0:3:2]
+            assert self.send(world, Request("GET", server.url))[0:3:2] == (204, b"")
 
     def test_redirects_are_not_followed(self, world: World) -> None:
         """A token request must not go where some answer says."""
@@ -116,7 +116,7 @@ class PortContract:
             for _ in range(3):
                 world.run(port.send(Request("GET", server.url)))
 
-        assert (3, 1) == (len(server.requests), server.connections)
+        assert (len(server.requests), server.connections) == (3, 1)
 
     # --- retries
 
@@ -124,7 +124,7 @@ class PortContract:
         """503 and then 200 is a success; the first repetition comes at once."""
         with Server(_in_turn(reply(503), reply(200, b"now"))) as server:
             assert self.send(world, Request("POST", server.url, form={"a": "b"})).body == b"now"
-        assert ([], 2) == (pauses, len(server.requests))
+        assert (pauses, len(server.requests)) == ([], 2)
 
     def test_a_short_retry_after_is_waited_for(self, world: World, pauses: list[float]) -> None:
         with Server(_in_turn(reply(429, headers={"Retry-After": "7"}), reply())) as server:
@@ -137,7 +137,7 @@ class PortContract:
         wait = "60" if header == "Retry-After" else "60000"
         with Server(reply(429, headers={header: wait})) as server:
             assert self.send(world, Request("POST", server.url, form={"a": "b"})).status == 429
-        assert ([], 1) == (pauses, len(server.requests))
+        assert (pauses, len(server.requests)) == ([], 1)
 
     def test_the_longest_pause_is_an_option(self, world: World, pauses: list[float]) -> None:
         with Server(_in_turn(reply(429, headers={"Retry-After": "60"}), reply())) as server:
@@ -148,7 +148,7 @@ class PortContract:
     def test_a_refusal_is_final(self, world: World, pauses: list[float], status: int) -> None:
         with Server(reply(status)) as server:
             assert self.send(world, Request("POST", server.url, form={"a": "b"})).status == status
-        assert ([], 1) == (pauses, len(server.requests))
+        assert (pauses, len(server.requests)) == ([], 1)
 
     @pytest.mark.parametrize(("options", "attempts"), [({}, 4), ({"retry_total": 2}, 3), ({"retry_total": 0}, 1)])
     def test_attempts_are_bounded(
@@ -177,7 +177,7 @@ class PortContract:
         with Server(reply(), tls=_tls(tmp_path, "127.0.0.1")) as server:
             with pytest.raises(Unreachable, match="not trusted"):
                 self.send(world, Request("GET", server.url))
-            assert ([], 1) == (pauses, len(server._open))
+            assert (pauses, len(server._open)) == ([], 1)
 
     # --- programs
 
@@ -185,7 +185,7 @@ class PortContract:
         command = Command(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"), 10)
         done = world.run(world.port().run(command))
 
-        assert (3, "out\n", "err\n") == done
+        assert done == (3, "out\n", "err\n")
 
     def test_a_program_gets_variables_on_top_of_ours(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OURS", "1")
@@ -210,13 +210,13 @@ class PortContract:
         )
         done = world.run(world.port().run(Command(python(write), 10)))
 
-        assert ("a\n\ufffdé", "\ufffd") == (done.stdout, done.stderr)
+        assert (done.stdout, done.stderr) == ("a\n\ufffdé", "\ufffd")
 
     def test_much_output_does_not_block(self, world: World) -> None:
         write = "import sys; sys.stderr.write('e' * 1_000_000); sys.stdout.write('o' * 1_000_000)"
         done = world.run(world.port().run(Command(python(write), 20)))
 
-        assert (1_000_000, 1_000_000) == (len(done.stdout), len(done.stderr))
+        assert (len(done.stdout), len(done.stderr)) == (1_000_000, 1_000_000)
 
     def test_a_program_that_is_not_there_cannot_run(self, world: World) -> None:
         with pytest.raises(CannotRun, match="No such file or directory"):
@@ -319,7 +319,7 @@ class PortContract:
                 self.send(world, Request("GET", server.url), headers={"a": "b"}, retry_total=1)
             self.send(world, Request("GET", server.url), headers={"a": "c"}, retry_total=1)
 
-        assert (3, 2) == (len(server.requests), server.connections)
+        assert (len(server.requests), server.connections) == (3, 2)
 
     def test_a_shared_pipe_closes_with_its_last_user(self, world: World) -> None:
         with Server(reply()) as server:
@@ -494,7 +494,7 @@ class TestBlockingIO(PortContract):
         for request in server.requests:
             ports.setdefault(request.target, set()).add(request.peer_port)
 
-        assert [1, 1] == [len(one) for one in ports.values()]
+        assert [len(one) for one in ports.values()] == [1, 1]
         assert len(set().union(*ports.values())) == 2
 
 
@@ -597,7 +597,7 @@ class TestAsyncIO(PortContract):
                 thread.join()
 
         assert not errors
-        assert (6, 3) == (len(server.requests), server.connections)
+        assert (len(server.requests), server.connections) == (6, 3)
 
     @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the sockets, which nobody closed in time
     def test_loops_that_ended_leave_nothing_behind(self) -> None:
@@ -618,7 +618,7 @@ class TestAsyncIO(PortContract):
             gc.collect()
 
         assert len(kept) <= 1
-        assert [None] * 4 == [one() for one in loops]
+        assert [one() for one in loops] == [None] * 4
         assert not [pipe for pipes in _pipelines._async_pipes.values() for pipe in pipes.values() if pipe._owners]
 
     def test_aiohttp_is_asked_for_by_name_when_it_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_both_methods_share_a_flight(pool: ThreadPoolExecutor) -> None:
     credential = SyncSupplied(supply)
     answers = outcomes([pool.submit(credential.get_token, SCOPE), pool.submit(credential.get_token_info, SCOPE)])
 
-    assert (["token", "token"], 1) == ([answer.token for answer in answers], credential.acquisitions)
+    assert ([answer.token for answer in answers], credential.acquisitions) == (["token", "token"], 1)
 
 
 def test_different_tokens_do_not_wait_for_each_other(pool: ThreadPoolExecutor) -> None:
@@ -154,7 +154,7 @@ def test_after_a_failed_leader_another_one_tries(pool: ThreadPoolExecutor) -> No
     answers = outcomes([pool.submit(credential.get_token, SCOPE) for _ in range(10)])
 
     errors = [answer for answer in answers if isinstance(answer, LookupError)]
-    assert (1, 2) == (len(errors), credential.acquisitions)
+    assert (len(errors), credential.acquisitions) == (1, 2)
     assert {answer.token for answer in answers if answer not in errors} == {"token 2"}
 
 
@@ -169,7 +169,7 @@ def test_a_failure_that_repeats_is_shared(pool: ThreadPoolExecutor) -> None:
     answers = outcomes([pool.submit(credential.get_token, SCOPE) for _ in range(10)])
 
     assert ["failure 1", *["failure 2"] * 9] == sorted(answer.args[0] for answer in answers)
-    assert (2, 0) == (credential.acquisitions, len(credential._flights))
+    assert (credential.acquisitions, len(credential._flights)) == (2, 0)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
@@ -185,7 +185,7 @@ def test_an_interrupted_leader_hands_over(pool: ThreadPoolExecutor, kind: type[B
     credential = SyncSupplied(supply)
     answers = outcomes([pool.submit(credential.get_token, SCOPE) for _ in range(10)])
 
-    assert (3, 4) == (sum(isinstance(answer, kind) for answer in answers), credential.acquisitions)
+    assert (sum(isinstance(answer, kind) for answer in answers), credential.acquisitions) == (3, 4)
     assert {answer.token for answer in answers if not isinstance(answer, kind)} == {"token 4"}
 
 
@@ -205,8 +205,8 @@ def test_one_thread_renews_early_and_the_others_go_on(pool: ThreadPoolExecutor, 
     assert eventually(lambda: sum(future.done() for future in futures) == 63)
     release.set()
 
-    assert ["token 1"] * 63 + ["token 2"] == sorted(answer.token for answer in outcomes(futures))
-    assert (2, "token 2") == (credential.acquisitions, credential.get_token(SCOPE).token)
+    assert sorted(answer.token for answer in outcomes(futures)) == ["token 1"] * 63 + ["token 2"]
+    assert (credential.acquisitions, credential.get_token(SCOPE).token) == (2, "token 2")
 
 
 def test_in_the_last_minutes_all_wait_for_one(pool: ThreadPoolExecutor, clock: Any) -> None:
@@ -296,7 +296,7 @@ async def test_a_follower_with_a_time_limit_gives_up_alone() -> None:
     release.set()
 
     assert (await leader).token == "token 1"
-    assert (1, 0) == (credential.acquisitions, len(credential._flights))
+    assert (credential.acquisitions, len(credential._flights)) == (1, 0)
 
 
 async def test_tasks_share_a_failure_that_repeats() -> None:
@@ -452,7 +452,7 @@ def test_a_follower_whose_loop_was_closed_holds_up_nobody(table: FlightTable, po
     loop.close()
     release.set()
 
-    assert ("token", "token") == (leader.result(5), other.result(5))
+    assert (leader.result(5), other.result(5)) == ("token", "token")
 
 
 # --- coroutines that are thrown away
@@ -545,8 +545,6 @@ def test_a_flight_without_result_is_no_answer(table: FlightTable, pool: ThreadPo
             return None
         return "token"
 
-    answers = outcomes(
-        [pool.submit(lambda: run_blocking(fly(BlockingIO({}, table), "key", work))) for _ in range(2)]
-    )
+    answers = outcomes([pool.submit(lambda: run_blocking(fly(BlockingIO({}, table), "key", work))) for _ in range(2)])
 
     assert ({None, "token"}, 2) == (set(answers), len(led))

@@ -19,13 +19,13 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, SupportsTokenIn
 from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from credentials import ARGUMENTS, NO_OPTIONS, TOOLS, make
-from entra_emulator import EntraEmulator
 from leak_watch import MARK, planted
 from loopback import eventually
 from worlds import World
 
 from azure import identity
 from azure.identity import aio
+from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"
 
@@ -126,7 +126,7 @@ def test_their_methods_agree(name: str, method: str) -> None:
 
     assert inspect.signature(sync).parameters == inspect.signature(twin).parameters
     assert (inspect.getdoc(sync), bool(inspect.getdoc(sync))) == (inspect.getdoc(twin), True)
-    assert (False, True) == (inspect.iscoroutinefunction(sync), inspect.iscoroutinefunction(twin))
+    assert (inspect.iscoroutinefunction(sync), inspect.iscoroutinefunction(twin)) == (False, True)
 
 
 @each_class
@@ -226,7 +226,9 @@ def test_unknown_keywords_pass(package: str, name: str) -> None:
 
 
 @each_class
-@pytest.mark.parametrize(("wrong", "right"), [("connection_timout", "connection_timeout"), ("retry_totals", "retry_total")])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("connection_timout", "connection_timeout"), ("retry_totals", "retry_total")]
+)
 def test_a_misspelt_keyword_is_an_error(package: str, name: str, wrong: str, right: str) -> None:
     """It says what was probably meant."""
     if name in NO_OPTIONS:
@@ -272,18 +274,18 @@ def test_exceptions_keep_what_they_carry() -> None:
     assert (["s"], "{}", required.message) == (again.scopes, again.claims, again.message)
     assert "authenticate" in identity.AuthenticationRequiredError(["s"]).message
     assert identity.AuthenticationRequiredError(["s"]).claims is None
-    assert ("m", "m", True) == (
+    assert (
         unavailable.message,
         str(unavailable),
         isinstance(unavailable, ClientAuthenticationError),
-    )
+    ) == ("m", "m", True)
 
 
 def test_persistence_options_take_keywords_only() -> None:
     with pytest.raises(TypeError):
         identity.TokenCachePersistenceOptions(True)  # type: ignore[misc]
     options = vars(identity.TokenCachePersistenceOptions(name="x", foo=1))
-    assert (False, "x") == (options["allow_unencrypted_storage"], options["name"])
+    assert (options["allow_unencrypted_storage"], options["name"]) == (False, "x")
 
 
 # --- after use: what the emulator's tokens were got with
@@ -440,7 +442,9 @@ def test_close_alone_leaves_a_transport_once(world: World, entra: EntraEmulator)
 def test_a_closed_credential_says_so(world: World, entra: EntraEmulator, requests_before: int) -> None:
     """After its `with` block a request that needs the network is one clear error that names the credential."""
     credential = client_secret(world, entra)
-    world.within(credential, (lambda: credential.get_token("api://entra-emulator/.default")) if requests_before else None)
+    world.within(
+        credential, (lambda: credential.get_token("api://entra-emulator/.default")) if requests_before else None
+    )
 
     with pytest.raises(ValueError, match=r"ClientSecretCredential is closed: its 'with' block has ended or close\(\)"):
         world.ask(credential.get_token, SCOPE)
@@ -618,7 +622,7 @@ def test_a_failure_is_logged_once(world: World, entra: EntraEmulator, caplog: py
     with pytest.raises(ClientAuthenticationError):
         world.ask(provider(world, credential, SCOPE))
 
-    assert ["WARNING"] == [record.levelname for record in caplog.records if record.name.startswith("azure.identity")]
+    assert [record.levelname for record in caplog.records if record.name.startswith("azure.identity")] == ["WARNING"]
 
 
 @pytest.mark.parametrize("wrong", [None, "https://vault.azure.net/.default", object(), 1])
@@ -637,7 +641,9 @@ def test_a_provider_takes_scopes_one_by_one(world: World) -> None:
 
 
 def test_a_providers_name_is_public() -> None:
-    names = [(one.get_bearer_token_provider.__module__, one.get_bearer_token_provider.__name__) for one in (identity, aio)]
+    names = [
+        (one.get_bearer_token_provider.__module__, one.get_bearer_token_provider.__name__) for one in (identity, aio)
+    ]
 
     assert names == [
         ("azure.identity", "get_bearer_token_provider"),
@@ -661,7 +667,7 @@ def test_threads_that_share_a_provider_make_one_request() -> None:
         gate.set()
         tokens = {future.result(10) for future in futures}
 
-    assert (1, 1) == (len(tokens), len(credential.calls))
+    assert (len(tokens), len(credential.calls)) == (1, 1)
 
 
 async def test_tasks_that_share_a_provider_make_one_request() -> None:
@@ -669,7 +675,7 @@ async def test_tasks_that_share_a_provider_make_one_request() -> None:
     provide = aio.get_bearer_token_provider(credential, SCOPE)
     tokens = await asyncio.gather(*(provide() for _ in range(100)))
 
-    assert (1, 1) == (len(set(tokens)), len(credential.calls))
+    assert (len(set(tokens)), len(credential.calls)) == (1, 1)
 
 
 def test_a_sync_credential_given_to_the_wrong_world_is_said_to_be() -> None:
