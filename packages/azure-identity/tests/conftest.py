@@ -1,4 +1,4 @@
-"""Fixtures of all tests: an environment without Azure in it, the emulator, both worlds, and the planted-secret check."""
+"""Fixtures of all tests: an environment without Azure, the emulator, both worlds, and the planted-secret check."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, Iterator
 
+import hypothesis
 import pytest
 from leak_watch import _listen_at_debug, no_secret_is_shown, planted, pytest_runtest_makereport
 from worlds import WORLDS, World
@@ -17,6 +18,10 @@ from azure.identity._protocols import imds
 from entra_emulator import EntraEmulator
 
 __all__ = ["_listen_at_debug", "no_secret_is_shown", "pytest_runtest_makereport"]
+
+# Examples may take as long as a busy machine makes them take.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 _STEERING = ("AZURE_", "IDENTITY_", "MSI_", "SYSTEM_OIDC")
 _ALSO_STEERING = {

@@ -70,7 +70,7 @@ _watch = Watch()
 
 @pytest.fixture(scope="session", autouse=True)
 def _listen_at_debug() -> Iterator[None]:
-    """Records below the level of their logger are made and read too, but reach nobody else: tests see what users see."""
+    """Records below the level of their logger are made and read too, but reach nobody else: tests see what users do."""
     enabled, handle = logging.Logger.isEnabledFor, logging.Logger.handle
     seen_by_raises = pytest.ExceptionInfo.fill_unfilled
 

@@ -258,9 +258,13 @@ def linked_sections() -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("help_link") and node.args:
                 sections |= {leaf.value for leaf in ast.walk(node.args[0]) if isinstance(leaf, ast.Constant)}
-            elif isinstance(node, (ast.Assign, ast.AnnAssign)) and "_help" in ast.unparse(node).partition("=")[0]:
-                if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                    sections.add(node.value.value)
+            elif (
+                isinstance(node, (ast.Assign, ast.AnnAssign))
+                and "_help" in ast.unparse(node).partition("=")[0]
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                sections.add(node.value.value)
     from azure.identity import _entra_help
 
     return sections | {section for *_, section in _entra_help._STEPS} | {"refused", "service-trouble", "clock-skew"}

@@ -353,8 +353,7 @@ def test_a_failure_says_all_that_helps(
         try:
             with monkeypatch.context() as environment, pytest.raises(failure.kind) as caught:
                 credential = failure.credential(Here(world, entra, tmp_path, environment, clock))
-                ask = credential if callable(credential) else lambda: credential.get_token(SCOPE)
-                world.ask(ask)
+                world.ask(credential if callable(credential) else _asking(credential))
         finally:
             world.end()
             entra.faults.clear()
@@ -374,7 +373,7 @@ def test_a_failure_says_all_that_helps(
 
 @pytest.mark.parametrize("authority", ["http://login.example.com", "http://10.0.0.1", "ftp://localhost", "http://"])
 def test_plain_http_is_for_this_machine_only(world: World, authority: str) -> None:
-    with pytest.raises(ValueError, match="authority must be a host .* or an https URL"):
+    with pytest.raises(ValueError, match=r"authority must be a host .* or an https URL"):
         world.make("ClientSecretCredential", "t", "c", "s", authority=authority)
 
 

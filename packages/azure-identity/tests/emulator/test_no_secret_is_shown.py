@@ -24,7 +24,8 @@ def run(folder: Path, body: str) -> str:
         "from leak_watch import _listen_at_debug, no_secret_is_shown, pytest_runtest_makereport  # noqa: F401\n"
     )
     (folder / "test_it.py").write_text(
-        f"import logging\nimport pytest\nfrom leak_watch import planted\n\ndef test_it():\n{textwrap.indent(body, '    ')}\n"
+        "import logging\nimport pytest\nfrom leak_watch import planted\n\n"
+        "def test_it():\n" + textwrap.indent(body, "    ")
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(folder)],
@@ -43,7 +44,8 @@ def run(folder: Path, body: str) -> str:
     [
         "logging.getLogger('azure.identity.x').debug('token %s', planted('x'))",
         "logging.getLogger('azure.core').info({'secret': planted('x')})",
-        "try:\n    raise ValueError(planted('x'))\nexcept ValueError:\n    logging.getLogger('a').debug('!', exc_info=True)",
+        "try:\n    raise ValueError(planted('x'))\n"
+        "except ValueError:\n    logging.getLogger('a').debug('!', exc_info=True)",
         "with pytest.raises(ValueError):\n    raise ValueError(planted('x'))",
         "with pytest.raises(KeyError):\n    try:\n        raise ValueError(planted('x'))\n"
         "    except ValueError as error:\n        raise KeyError('other') from error",

@@ -244,7 +244,10 @@ class PortContract:
         """A process of another session keeps the pipes open. After a moment nobody waits for it any more."""
         monkeypatch.setattr("azure.identity._processes.GRACE", 0.1)
         pids = tmp_path / "pid"
-        code = f"import os,time\npid = os.fork()\nif pid == 0: os.setsid()\nelse: open({str(pids)!r}, 'w').write(str(pid))\ntime.sleep(20)"
+        code = (
+            "import os, time\npid = os.fork()\nif pid == 0: os.setsid()\n"
+            f"else: open({str(pids)!r}, 'w').write(str(pid))\ntime.sleep(20)"
+        )
         with pytest.raises(TimedOut):
             world.run(world.port().run(Command(python(code), 0.3)))
 
@@ -586,7 +589,7 @@ class TestAsyncIO(PortContract):
         def run() -> None:
             try:
                 asyncio.run(talk())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the test looks at it
                 errors.append(error)
 
         with Server(reply()) as server:

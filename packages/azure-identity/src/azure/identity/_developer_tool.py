@@ -18,7 +18,7 @@ from ._cache.memory import TokenKey
 from ._flow import Flow
 from ._messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
 from ._protocols.scopes import canonical_scopes, validate_scopes
-from ._protocols.tenants import TenantNotAllowed, resolve_tenant, validate_tenant
+from ._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
 
 if TYPE_CHECKING:
     from ._cache.memory import Entry
@@ -62,8 +62,10 @@ def find_program(*names: str) -> Optional[str]:
     """The absolute path of a program on PATH. Relative entries are passed over: they depend on the current
     directory."""
     folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]  # noqa: PTH117
-    suffixes = [""] if sys.platform != "win32" else ["", *os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";")]
     for name in names:
+        # Beside `az.cmd` lies a shell script `az`, which Windows cannot run: there a bare name needs an extension.
+        bare = sys.platform == "win32" and not os.path.splitext(name)[1]  # noqa: PTH122
+        suffixes = os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";") if bare else [""]
         for folder in folders:
             for suffix in suffixes:
                 path = os.path.join(folder, name + suffix)  # noqa: PTH118
@@ -103,14 +105,10 @@ class DeveloperToolFlow(Flow):
     ) -> None:
         if tenant_id:
             validate_tenant(tenant_id)
-        if isinstance(additionally_allowed_tenants, str):
-            raise TypeError(
-                "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
-            )
         if isinstance(process_timeout, bool) or not isinstance(process_timeout, (int, float)) or process_timeout <= 0:
             raise ValueError(f"process_timeout must be a positive number of seconds, but it is {process_timeout!r}.")
         self.tenant_id = tenant_id or ""
-        self._allowed_tenants = tuple(additionally_allowed_tenants or ())
+        self._allowed_tenants = tenant_list(additionally_allowed_tenants)
         self._process_timeout = process_timeout
 
     def _state(self) -> str:
@@ -128,15 +126,15 @@ class DeveloperToolFlow(Flow):
         entry.reusable = False  # the files decide, too
         return entry
 
-    async def _run_tool(self, io: FlowIO, argv: Sequence[str], env: Mapping[str, str]) -> Completed:
-        """Run the tool, or say why it could not be."""
+    async def _run_tool(self, io: FlowIO, argv: Sequence[str], env: Mapping[str, str], hide: str = "") -> Completed:
+        """Run the tool, or say why it could not be. `hide` is an argument that no log record shall show."""
         from ._errors import CredentialUnavailableError, help_link
 
         try:
             folder = working_directory()
         except LookupError as error:
             raise CredentialUnavailableError(f"{self._who}: {self._tool} cannot be started: {error}.") from None
-        _LOGGER.debug("Running %s", list(argv))
+        _LOGGER.debug("Running %s", ["..." if hide and argument == hide else argument for argument in argv])
         try:
             return await io.run(Command(tuple(argv), self._process_timeout, env, folder))
         except TimedOut as error:

@@ -18,7 +18,7 @@ from ._flow import Flow, split_options
 from ._messages import Unreachable
 from ._protocols.authority import PUBLIC_CLOUD, Authority, is_adfs, parse_authority, token_endpoint, valid_region
 from ._protocols.scopes import canonical_scopes, parse_claims, validate_scopes
-from ._protocols.tenants import TenantNotAllowed, resolve_tenant, validate_tenant
+from ._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
 
 if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError
@@ -67,7 +67,7 @@ class EntraFlow(Flow):
         self._client_id = client_id
         self._authority = configured_authority(own.get("authority"))
         self._trusted = bool(own.get("disable_instance_discovery"))
-        self._allowed_tenants = _tenant_list(own.get("additionally_allowed_tenants"))
+        self._allowed_tenants = tenant_list(own.get("additionally_allowed_tenants"))
         self._region_setting = _configured_region() if self._regional else None
 
     def _check(self, ask: TokenRequest) -> None:
@@ -326,16 +326,6 @@ def _configured_region() -> Optional[str]:
             f"is {name!r}."
         )
     return name
-
-
-def _tenant_list(given: Any) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    if isinstance(given, str):
-        raise TypeError(
-            "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
-        )
-    return tuple(given)
 
 
 def _forget() -> None:

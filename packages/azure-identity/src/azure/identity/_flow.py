@@ -138,8 +138,9 @@ class Flow:
                 token = await self._acquire(io, ask)
             except Exception as error:
                 if entry is not None and not ask.claims:
-                    # Not before it failed: until then, all who come are to wait for this attempt.
-                    self._cache.note_attempt(entry, now)
+                    # Not before it failed: until then, all who come are to wait for this attempt. The pause counts from
+                    # here, so that a slow failure is not followed by the next attempt at once.
+                    self._cache.note_attempt(entry, io.now())
                 if entry is None or ask.claims or entry is renewing or io.now() >= entry.token.expires_on:
                     raise
                 self._log_kept(error)

@@ -73,7 +73,10 @@ class AuthenticationRecord:
         :param str data: JSON.
         :raises ValueError: it is not JSON, has another version, or lacks a member.
         """
-        document = json.loads(data)
+        try:
+            document = json.loads(data)
+        except RecursionError:
+            raise ValueError("An authentication record must be a JSON object.") from None
         if not isinstance(document, dict):
             raise ValueError("An authentication record must be a JSON object.")
         version = document.get("version")

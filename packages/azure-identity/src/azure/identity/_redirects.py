@@ -115,7 +115,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class _Connection(http.server.BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
     timeout = CONNECTION_TIMEOUT
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "azure-identity", ""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .._io import FlowIO
     from .._messages import Completed, Token, TokenRequest
 
-_NOT_SIGNED_IN = "not logged in, run `azd auth login` to login"
+_NOT_SIGNED_IN = ("not logged in", "azd auth login")
+"""What the tool says when nobody is signed in, in all its formats."""
 
 
 class AzureDeveloperCliFlow(DeveloperToolFlow):
@@ -53,7 +54,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         return file_marks(folder, "auth.json", "config.json") + "|" + file_marks(azure, "azureProfile.json")
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import redacted
+        from .._errors import help_link, redacted
         from .._protocols.tool_output import UnexpectedOutput, parse_azd, parse_azd_error
 
         program = find_program("azd")
@@ -65,9 +66,10 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         tenant = self._tenant_for(ask)
         if tenant:
             argv += ["--tenant-id", tenant]
-        if ask.claims:
-            argv += ["--claims", base64.b64encode(ask.claims.encode("utf-8")).decode("ascii")]
-        done = await self._run_tool(io, argv, {"NO_COLOR": "true"})
+        challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
+        if challenge:
+            argv += ["--claims", challenge]
+        done = await self._run_tool(io, argv, {"NO_COLOR": "true"}, hide=challenge)
         if done.returncode != 0:
             raise self._refused(ask, done)
         try:
@@ -75,7 +77,9 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         except UnexpectedOutput as error:
             said = parse_azd_error(done.stdout, done.stderr)
             if said:
-                raise self._failure(ask, f"{self._who}: {self._tool} failed: {redacted(said)}") from None
+                raise self._failure(
+                    ask, f"{self._who}: {self._tool} failed: {redacted(said)} {help_link(self._help)}"
+                ) from None
             raise self._unexpected(ask, str(error), done.stdout, "azdevclicredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
@@ -86,7 +90,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         said = redacted(parse_azd_error(done.stdout, done.stderr) or done.stderr)
         if done.returncode == 127 or done.stderr.startswith("'azd' is not recognized"):
             return self._not_installed()
-        if _NOT_SIGNED_IN in output and "AADSTS" not in output:
+        if all(phrase in output for phrase in _NOT_SIGNED_IN) and "AADSTS" not in output:
             tenant = self._tenant_for(ask)
             command = f"azd auth login --tenant-id {tenant}" if tenant else "azd auth login"
             return CredentialUnavailableError(
@@ -95,17 +99,15 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
             )
         if "unknown flag: --claims" in output:
             return CredentialUnavailableError(
-                f"{self._who}: this Azure Developer CLI cannot answer a claims challenge. Update it to version "
-                "1.18.1 or "
-                f"later. {help_link('claims-challenge')}"
+                f"{self._who}: this Azure Developer CLI cannot answer a claims challenge. Update it to version 1.18.1 "
+                f"or later. {help_link('claims-challenge')}"
             )
         if said:
             return self._failure(ask, f"{self._who}: {self._tool} failed: {said} {help_link(self._help)}")
         return self._failure(
             ask,
             f"{self._who}: Failed to invoke Azure Developer CLI: it ended with status {done.returncode} and said "
-            "nothing. "
-            f"{help_link(self._help)}",
+            f"nothing. {help_link(self._help)}",
         )
 
     def _not_installed(self) -> Exception:

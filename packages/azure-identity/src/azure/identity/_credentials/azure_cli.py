@@ -1,5 +1,7 @@
-"""The account the Azure CLI is signed in with. Nothing on the wire from here: one run of `az account "
-"get-access-token`."""
+"""The account the Azure CLI is signed in with.
+
+Nothing on the wire from here: one run of `az account get-access-token`.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _settings
-from .._entra import EntraFlow
+from .._build_agent import BuildAgentFlow
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._settings import CredentialOptions
 
 
-class AzurePipelinesFlow(EntraFlow):
+class AzurePipelinesFlow(BuildAgentFlow):
     """Authenticates as a service connection of Azure Pipelines, by workload identity federation.
 
     The pipeline must map its access token to a variable: `SYSTEM_ACCESSTOKEN: $(System.AccessToken)`. A new OIDC token
@@ -45,6 +45,9 @@ class AzurePipelinesFlow(EntraFlow):
     an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted too.
     """
 
+    _agent = "Azure Pipelines"
+    _help = "azure-pipelines"
+
     def __init__(
         self,
         *,
@@ -68,31 +71,21 @@ class AzurePipelinesFlow(EntraFlow):
         self._system_access_token = system_access_token
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
-        from .._protocols.build_agents import NoOidcToken, endpoint_problem, parse_oidc, pipelines_request
-        from .._protocols.entra import assertion_proof, client_credentials
+        from .._protocols.build_agents import endpoint_problem, pipelines_request
 
         uri = _settings.read(_settings.PIPELINES_OIDC_URI) or ""
         problem = endpoint_problem(uri)
         if problem is not None:
-            raise CredentialUnavailableError(
-                f"{self._who}: the environment variable {_settings.PIPELINES_OIDC_URI} {problem}. This credential "
-                "works in "
-                f"Azure Pipelines only, in a task that refers to the service connection. {help_link('azure-pipelines')}"
+            raise self._not_here(
+                f"{_settings.PIPELINES_OIDC_URI} {problem}",
+                "in Azure Pipelines only, in a task that refers to the service connection",
             )
         request = pipelines_request(uri, self._service_connection_id, self._system_access_token)
-        response = await self._post(io, request)
-        try:
-            assertion = parse_oidc(response, "oidcToken", self._system_access_token)
-        except NoOidcToken as error:
-            raise AuthenticationFailedError(
-                f"{self._who}: {error} Make sure that system_access_token is the pipeline's System.AccessToken, and "
-                "that "
-                f"the stage refers to the service connection {self._service_connection_id}. "
-                f"{help_link('azure-pipelines')}",
-                response.raw,
-            ) from None
-        return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(assertion)))
+        advice = (
+            "Make sure that system_access_token is the pipeline's System.AccessToken, and that the stage refers to the "
+            f"service connection {self._service_connection_id}."
+        )
+        return await self._exchange_agents(io, ask, request, "oidcToken", advice)
 
     def _secrets(self) -> tuple[str, ...]:
         return (self._system_access_token,)

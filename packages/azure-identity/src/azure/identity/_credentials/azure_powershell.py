@@ -66,7 +66,8 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         if program is None:
             raise self._not_installed()
         script = encoded_script(resource_of(ask.scopes), self._tenant_for(ask) or "")
-        done = await self._run_tool(io, [program, "-NoProfile", "-NonInteractive", "-EncodedCommand", script], {})
+        argv = [program, "-NoProfile", "-NonInteractive", "-EncodedCommand", script]
+        done = await self._run_tool(io, argv, {}, hide=script)
         if done.returncode != 0:
             raise self._refused(ask, done)
         try:
@@ -83,21 +84,19 @@ class AzurePowerShellFlow(DeveloperToolFlow):
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
         from .._errors import CredentialUnavailableError, help_link, redacted
-        from .._protocols.powershell import plain_text
+        from .._protocols.powershell import plain_text, says
 
         words = redacted(plain_text(done.stderr))
-        lowered = words.lower()
-        if done.returncode == 127 or "' is not recognized" in lowered:
+        if done.returncode in _NO_SUCH_PROGRAM or says(words, "'pwsh' is not recognized"):
             return self._not_installed()
-        if any(phrase in lowered for phrase in _NOT_SIGNED_IN) and "aadsts" not in lowered:
+        if any(says(words, phrase) for phrase in _NOT_SIGNED_IN) and not says(words, "AADSTS"):
             tenant = self._tenant_for(ask)
             command = f"Connect-AzAccount -Tenant {tenant}" if tenant else "Connect-AzAccount"
             return CredentialUnavailableError(
                 f'{self._who}: Please run "Connect-AzAccount" to set up an account: run "{command}". {self._tool} '
-                "said: "
-                f"{words} {help_link(self._help)}"
+                f"said: {words} {help_link(self._help)}"
             )
-        if "authorizationmanager check failed" in lowered:
+        if says(words, "AuthorizationManager check failed"):
             return CredentialUnavailableError(
                 f"{self._who}: Execution policy prevented the script from running. {self._tool} said: {words} "
                 f"{help_link(self._help)}"
@@ -112,8 +111,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
 
         return CredentialUnavailableError(
             f"{self._who}: PowerShell is not installed. Install it (https://aka.ms/powershell) with the module "
-            "Az.Accounts, "
-            f"and run 'Connect-AzAccount'. {help_link(self._help)}"
+            f"Az.Accounts, and run 'Connect-AzAccount'. {help_link(self._help)}"
         )
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
@@ -131,11 +129,13 @@ class AzurePowerShellFlow(DeveloperToolFlow):
 
 
 _NOT_SIGNED_IN = (
-    "run connect-azaccount",
-    "no accounts were found in the cache",
+    "run Connect-AzAccount",
+    "No accounts were found in the cache",
     "cannot retrieve access token",
 )
-"""What Az.Accounts says, in its versions, when nobody is signed in. Compared in lower case."""
+"""What Az.Accounts says, in its versions, when nobody is signed in."""
+_NO_SUCH_PROGRAM = (127, 9009)
+"""How a shell, and the Windows command interpreter, end when they do not find a program."""
 
 
 @public("AzurePowerShellCredential")

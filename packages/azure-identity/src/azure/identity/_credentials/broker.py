@@ -48,7 +48,7 @@ class BrokerFlow(Flow):
         if not (sys.platform == "win32" or "microsoft" in platform.uname().release.lower()):
             raise CredentialUnavailableError(
                 "InteractiveBrowserBrokerCredential unavailable: it is only supported on Windows and WSL. "
-                    f"{help_link('broker')}"
+                f"{help_link('broker')}"
             )
         given = {"client_id": self._client_id} if self._client_id else {}
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from .. import _settings
-from .._entra import EntraFlow
+from .._build_agent import BuildAgentFlow
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._settings import CredentialOptions
 
 
-class GitHubActionsFlow(EntraFlow):
+class GitHubActionsFlow(BuildAgentFlow):
     """Authenticates as an application that trusts a GitHub Actions workflow, by workload identity federation.
 
     GitHub's OIDC tokens live five minutes. Signing in once with such a token therefore fails in longer runs; this
@@ -48,6 +48,9 @@ class GitHubActionsFlow(EntraFlow):
     The published package has no such class.
     """
 
+    _agent = "GitHub Actions"
+    _help = "github-actions"
+
     def __init__(
         self,
         *,
@@ -74,30 +77,17 @@ class GitHubActionsFlow(EntraFlow):
         self._audience = audience or EXCHANGE_AUDIENCE
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
-        from .._protocols.build_agents import NoOidcToken, endpoint_problem, github_request, parse_oidc
-        from .._protocols.entra import assertion_proof, client_credentials
+        from .._protocols.build_agents import endpoint_problem, github_request
 
         uri = _settings.read(_settings.GITHUB_OIDC_URI) or ""
         token = _settings.read(_settings.GITHUB_OIDC_TOKEN) or ""
         problem = endpoint_problem(uri)
         if problem is not None or not token:
             which = f"{_settings.GITHUB_OIDC_URI} {problem}" if problem else f"{_settings.GITHUB_OIDC_TOKEN} is not set"
-            raise CredentialUnavailableError(
-                f"{self._who}: the environment variable {which}. This credential works in jobs of GitHub Actions "
-                "that have "
-                f"'permissions: id-token: write'. {help_link('github-actions')}"
-            )
-        response = await self._post(io, github_request(uri, token, self._audience))
-        try:
-            assertion = parse_oidc(response, "value", token)
-        except NoOidcToken as error:
-            raise AuthenticationFailedError(
-                f"{self._who}: {error} Make sure that the job has 'permissions: id-token: write' and still runs. "
-                f"{help_link('github-actions')}",
-                response.raw,
-            ) from None
-        return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(assertion)))
+            raise self._not_here(which, "in jobs of GitHub Actions that have 'permissions: id-token: write'")
+        request = github_request(uri, token, self._audience)
+        advice = "Make sure that the job has 'permissions: id-token: write' and still runs."
+        return await self._exchange_agents(io, ask, request, "value", advice)
 
     def _secrets(self) -> tuple[str, ...]:
         return (_settings.read(_settings.GITHUB_OIDC_TOKEN) or "",)

@@ -102,7 +102,7 @@ class SharedTokenCacheFlow(EntraFlow):
                     break
         message = (
             f"{self._who}: Token acquisition failed for user {account.username!r} of the shared token cache. Sign "
-                "in again "
+            "in again "
             f"with the developer tool that signed it in. {help_link('shared-token-cache')}"
         )
         if last is None or ask.context == IN_DEFAULT_CHAIN:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
+from .. import _settings
 from .._flow import Flow
 from .._messages import IN_DEFAULT_CHAIN, Unreadable
 from .._shells import AsyncCredential, SyncCredential
@@ -39,6 +40,7 @@ class VisualStudioCodeFlow(Flow):
         additionally_allowed_tenants: Optional[Sequence[str]] = None,
         **options: Any,
     ) -> None:
+        _settings.refuse_near_misses(self._who, options)
         self._tenant = tenant_id or None
         self._options = {name: value for name, value in options.items() if value is not None}
         if additionally_allowed_tenants is not None:
@@ -114,13 +116,13 @@ class VisualStudioCodeFlow(Flow):
 def broker_class() -> Any:
     """The broker's credential. Raises CredentialUnavailableError if its package is not installed."""
     try:
-        from azure.identity.broker import InteractiveBrowserBrokerCredential
+        from azure.identity.broker import InteractiveBrowserBrokerCredential  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         from .._errors import CredentialUnavailableError, help_link
 
         raise CredentialUnavailableError(
             "InteractiveBrowserBrokerCredential unavailable: install the package azure-identity-broker and sign in "
-                "to the "
+            "to the "
             f"Azure Resources extension of Visual Studio Code. {help_link('broker')}"
         ) from error
     return InteractiveBrowserBrokerCredential

@@ -1,7 +1,7 @@
 """OIDC tokens of build agents, which serve as client assertions.
 
-Sources: Azure DevOps REST API, "Oidctoken - Create" (api-version 7.1); GitHub documentation, "OpenID Connect "
-    "reference".
+Sources: Azure DevOps REST API, "Oidctoken - Create" (api-version 7.1); GitHub documentation, "OpenID Connect
+reference".
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ class NoOidcToken(Exception):
 
 def pipelines_request(uri: str, service_connection_id: str, system_access_token: str) -> Request:
     """Ask Azure Pipelines for a token of a service connection."""
-    query = urlencode({"api-version": "7.1", "serviceConnectionId": service_connection_id})
+    parts = urlsplit(uri)
+    query = urlencode([("api-version", "7.1"), ("serviceConnectionId", service_connection_id)])
+    if parts.query:
+        query = f"{parts.query}&{query}"
     headers = {
         "Content-Type": "application/json",
         "Authorization": f"Bearer {system_access_token}",
         # A bad token is then answered by 401 instead of a redirect to a sign-in page.
         "X-TFS-FedAuthRedirect": "Suppress",
     }
-    return Request("POST", f"{uri.rstrip('/')}?{query}", headers)
+    url = urlunsplit(parts._replace(path=parts.path.rstrip("/"), query=query, fragment=""))
+    return Request("POST", url, headers)
 
 
 def github_request(uri: str, request_token: str, audience: str) -> Request:
@@ -59,18 +63,23 @@ def parse_oidc(response: Response, member: str, *secrets: str) -> str:
 
 
 def _excerpt(response: Response, *secrets: str) -> str:
+    """How the answer begins, as the end of a sentence."""
     from .._errors import redacted
 
     text = redacted(" ".join(response.body[:4000].decode("utf-8", "replace").split()), *secrets, limit=1000)
-    return f": {text}" if text else ""
+    return f": {text.rstrip('.')}." if text else "."
 
 
 def endpoint_problem(uri: Optional[str]) -> Optional[str]:
     """What is wrong with an endpoint a build agent names, or None."""
     if not uri:
         return "is not set"
-    parts = urlsplit(uri)
-    local = (parts.hostname or "") in ("localhost", "127.0.0.1", "::1")
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    local = host in ("localhost", "127.0.0.1", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         return "is not an https URL"
-    return None if parts.hostname else "has no host"
+    return None if host else "has no host"

@@ -18,6 +18,7 @@ _MARK = "azsdk%"
 
 _SCRIPT = """\
 $ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
 [version]$minimum = '2.2.0'
 $module = Import-Module Az.Accounts -MinimumVersion $minimum -PassThru -ErrorAction SilentlyContinue
 if (-not $module) {{
@@ -27,8 +28,10 @@ if (-not $module) {{
 $tenantId = '{tenant}'
 $arguments = @{{ 'ResourceUrl' = '{resource}'; 'WarningAction' = 'Ignore' }}
 if ($tenantId.Length -gt 0) {{ $arguments['TenantId'] = $tenantId }}
-if ($module.Version -ge [version]'2.17.0' -and $module.Version -lt [version]'5.0.0') {{ $arguments['AsSecureString'] =
-$true }} $answer = Get-AzAccessToken @arguments
+if ($module.Version -ge [version]'2.17.0' -and $module.Version -lt [version]'5.0.0') {{
+    $arguments['AsSecureString'] = $true
+}}
+$answer = Get-AzAccessToken @arguments
 $text = $answer.Token
 if ($text -is [System.Security.SecureString]) {{
     if ($PSVersionTable.PSVersion.Major -ge 7) {{
@@ -79,11 +82,28 @@ def parse_powershell(stdout: str) -> Token:
     raise UnexpectedOutput("the output has no token")
 
 
+_OBJECTS = re.compile(r"#< CLIXML\s*|<Objs\b.*?(?:</Objs>|\Z)", re.DOTALL)
+_ERROR = re.compile(r'<S S="Error">(.*?)</S>', re.DOTALL)
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# The frame PowerShell 7 draws around a message: which line of the script it was, and what is wrong there.
+_FRAME = re.compile(r"^[ \t]*(?:Line[ \t]*\|[ \t]*$|[0-9]+[ \t]*\|.*$|\|[ \t]*~+[ \t]*$|\|[ \t])", re.MULTILINE)
+
+
 def plain_text(stderr: str) -> str:
-    """The words in what PowerShell writes to standard error: without CLIXML, control sequences and repeated blanks."""
-    text = stderr
-    if "#< CLIXML" in text:
-        text = "".join(re.findall(r'<S S="Error">(.*?)</S>', text, re.DOTALL)) or text
-        text = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), unescape(text))
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    """The words in what PowerShell writes to standard error: without CLIXML, control sequences, frames and repeated
+    blanks."""
+    text = _OBJECTS.sub(_errors_in, stderr) if "#< CLIXML" in stderr else stderr
+    text = _FRAME.sub("", _CONTROL.sub("", text))
     return " ".join(text.split())
+
+
+def _errors_in(objects: re.Match[str]) -> str:
+    """The error texts of serialized objects; what tells of progress is passed over."""
+    text = unescape("".join(_ERROR.findall(objects[0])))
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), text)
+
+
+def says(text: str, phrase: str) -> bool:
+    """Whether a text contains a phrase, without regard to case and blanks: Windows PowerShell breaks lines anywhere,
+    within words too."""
+    return "".join(phrase.lower().split()) in "".join(text.lower().split())

@@ -55,3 +55,18 @@ def resolve_tenant(
     if not allowed and configured.lower() == "organizations":
         return requested
     raise TenantNotAllowed(requested)
+
+
+def tenant_list(given: object) -> tuple[str, ...]:
+    """The tenants of `additionally_allowed_tenants`.
+
+    :raises TypeError: it is not a list of strings.
+    """
+    if given is None:
+        return ()
+    tenants = tuple(given) if isinstance(given, (list, tuple, set, frozenset)) else (given,)
+    if isinstance(given, str) or not all(isinstance(tenant, str) for tenant in tenants):
+        raise TypeError(
+            "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
+        )
+    return tenants
