@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import jwt
+
 from entra_emulator import EntraEmulator
 
 HERE = Path(__file__).parent

@@ -10,6 +10,7 @@ import os
 from azure.core import PipelineClient
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
+
 from azure.identity import DefaultAzureCredential
 
 url, scope = os.environ["DEMO_RESOURCE_URL"], os.environ["DEMO_RESOURCE_SCOPE"]

@@ -8,6 +8,7 @@ import os
 from azure.core import AsyncPipelineClient
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
+
 from azure.identity.aio import DefaultAzureCredential
 
 

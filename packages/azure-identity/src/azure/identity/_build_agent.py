@@ -21,7 +21,9 @@ class BuildAgentFlow(EntraFlow):
     _help: str
     """Section of the troubleshooting page."""
 
-    async def _exchange_agents(self, io: FlowIO, ask: TokenRequest, request: Request, member: str, advice: str) -> Token:
+    async def _exchange_agents(
+        self, io: FlowIO, ask: TokenRequest, request: Request, member: str, advice: str
+    ) -> Token:
         """Ask the agent for a token, which its answer has in `member`, and exchange it. `advice` is what to look at
         when the agent gives none."""
         from ._errors import AuthenticationFailedError, help_link

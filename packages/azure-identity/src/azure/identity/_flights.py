@@ -159,6 +159,11 @@ class Waker:
         """Whether this caller, as a leader, can be known to make no progress any more."""
         return False
 
+    def stalls_with(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this caller, as a leader, can only stall together with an event loop. A thread does not stall at
+        all."""
+        return True
+
 
 class ThreadWaker(Waker):
     """Waits by blocking the calling thread."""
@@ -195,6 +200,11 @@ class TaskWaker(Waker):
             self._future = self.loop.create_future()
             if departure.done or departure.leader.stalled():
                 return
+            if departure.leader.stalls_with(self.loop):
+                # While this task can run, so can the leader: no need to look whether its event loop has stopped, nor
+                # for a timer in each of a thousand tasks.
+                await self._future
+                return
             await asyncio.wait([self._future], timeout=STALLED_AFTER)
 
     def wake(self) -> None:
@@ -207,6 +217,9 @@ class TaskWaker(Waker):
 
     def stalled(self) -> bool:
         return self.loop.is_closed() or not self.loop.is_running()
+
+    def stalls_with(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self.loop is loop
 
 
 def wake_all(waiters: list[Waker]) -> None:

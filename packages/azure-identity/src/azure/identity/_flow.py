@@ -6,6 +6,7 @@ A credential's own file says what goes over the wire (`_acquire`); everything ar
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
@@ -65,7 +66,8 @@ class Flow:
 
     def _sibling(self, name: str) -> Any:
         """The public class of this name and this face."""
-        return getattr(import_module(self._package), name)
+        # Almost always loaded already; looking there first is what makes the default chain quick to build.
+        return getattr(sys.modules.get(self._package) or import_module(self._package), name)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in self._transient}

@@ -76,6 +76,10 @@ class FlowIO(Protocol):
         """What came back, or None after `timeout` seconds."""
         ...
 
+    def no_browser(self) -> Optional[str]:
+        """Why no web browser can be shown to a person here; None if one may be there."""
+        ...
+
     async def open_browser(self, url: str) -> bool:
         """Open the person's web browser. False if there is none."""
         ...
@@ -153,6 +157,11 @@ class _Port:
         from ._redirects import RedirectListener
 
         return RedirectListener(host, port, path, state)
+
+    def no_browser(self) -> Optional[str]:
+        from ._redirects import no_browser_reason
+
+        return no_browser_reason()
 
 
 def read_file(path: str, limit: int, follow_links: bool) -> bytes:

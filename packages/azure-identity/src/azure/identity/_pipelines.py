@@ -394,7 +394,7 @@ class AsyncPipe(_Pipe):
             return transport(session=options["session"], session_owner=options.get("session_owner", True), **settings)
         settings.pop("connection_cert", None)
         settings["connection_verify"] = True  # the connector's own context decides
-        connector = aiohttp.TCPConnector(ssl=_context(options, route, None))
+        connector = aiohttp.TCPConnector(ssl=_async_context(options, route))
         self._session = aiohttp.ClientSession(
             connector=connector,
             trust_env=_asks_environment(options, route),
@@ -601,6 +601,15 @@ def _transport_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def _async_context(options: Mapping[str, Any], route: Optional[Route]) -> Any:
+    """What aiohttp's connector takes: a context of ours, or True for the one aiohttp has already loaded the system's
+    trust store into."""
+    plain = options.get("connection_verify", True) is True and not options.get("connection_cert")
+    if route is None and plain and trust_bundle(options, os.environ) is None:
+        return True
+    return _context(options, route, None)
+
+
 def _context(options: Mapping[str, Any], route: Optional[Route], default_bundle: Optional[str]) -> ssl.SSLContext:
     ruled = routed_context(route) if route is not None else None
     return ruled or tls_context(options, default_bundle)
@@ -787,13 +796,14 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
     kinds = {type(cause).__name__ for cause in causes}
     if kinds & _CUT or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
         return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
-    if "BadStatusLine" in kinds:
+    if kinds & {"BadStatusLine", "BadHttpMessage"}:
         return Unreachable(url, "the answer is not HTTP", kind="response")
     if any(isinstance(cause, zlib.error) for cause in causes):
         return Unreachable(url, "the answer's compression is damaged", kind="response")
     if isinstance(error, (ServiceResponseError, DecodeError)) or type(error).__name__ == "ClientPayloadError":
         return Unreachable(url, f"the answer could not be read ({type(causes[-1]).__name__})", kind="response")
-    if any(isinstance(cause, TimeoutError) or type(cause).__name__ == "TimeoutError" for cause in causes):
+    # Before Python 3.10 and 3.11, those of sockets and of asyncio are classes of their own.
+    if any(isinstance(cause, (TimeoutError, socket.timeout)) for cause in causes) or "TimeoutError" in kinds:
         return Unreachable(url, "the answer took too long", kind="timeout")
     for cause in causes:
         if isinstance(cause, OSError) and cause.strerror:

@@ -7,6 +7,7 @@ are `true`, `1`, `yes`, `on` or `false`, `0`, `no`, `off` in any case.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Sequence, TypedDict
 
 if TYPE_CHECKING:
@@ -258,6 +259,7 @@ CREDENTIAL_OPTIONS = (
 """Options a credential takes for itself; all others go to the pipeline."""
 
 
+@lru_cache(maxsize=1)
 def known_options() -> frozenset[str]:
     """Names of all options that have a documented meaning."""
     return frozenset(CREDENTIAL_OPTIONS) | frozenset(PipelineOptions.__annotations__)

@@ -23,9 +23,14 @@ class StoredAccount(NamedTuple):
     cloud: str
 
     @property
-    def tenant_id(self) -> str:
-        """The home tenant: what follows the dot."""
-        return self.home_account_id.partition(".")[2]
+    def tenant_id(self) -> Optional[str]:
+        """The home tenant, which follows the only dot; None if the id is of another form."""
+        _, dot, tenant = self.home_account_id.partition(".")
+        return tenant if dot and "." not in tenant else None
+
+    def __repr__(self) -> str:
+        # The user name is personal: a repr ends up in logs.
+        return f"StoredAccount(home_account_id={self.home_account_id!r})"
 
 
 class StoredRefreshToken(NamedTuple):
@@ -75,12 +80,15 @@ class Document:
                 yield entry
 
     def accounts(self, cloud: str) -> list[StoredAccount]:
-        """The accounts of a cloud, each once."""
+        """The accounts of a cloud, each once: as its home tenant knows it, if the document says, else as any does."""
         found: dict[str, StoredAccount] = {}
         for entry in self._entries("Account"):
-            home, username = _text(entry, "home_account_id"), _text(entry, "username")
-            if home and username and _cloud(entry) == cloud:
-                found.setdefault(home, StoredAccount(home, username, cloud))
+            home = _text(entry, "home_account_id")
+            if home and _cloud(entry) == cloud:
+                account = StoredAccount(home, _text(entry, "username") or "", cloud)
+                at_home = (_text(entry, "realm") or "").lower() == (account.tenant_id or "-").lower()
+                if at_home or home not in found:
+                    found[home] = account
         return list(found.values())
 
     def refresh_tokens(self, cloud: str, home_account_id: str) -> list[StoredRefreshToken]:
@@ -102,16 +110,16 @@ class Document:
         return sorted(found, key=lambda token: -token.modified)
 
     def access_token(
-        self, cloud: str, home_account_id: str, client_id: str, realm: str, scopes: Sequence[str]
+        self, cloud: str, home_account_id: str, client_id: str, realms: Sequence[str], scopes: Sequence[str]
     ) -> Optional[StoredAccessToken]:
-        """The account's access token for a client, tenant and scopes that lives longest, or None."""
+        """The account's access token for a client, one of the tenants and scopes that lives longest, or None."""
         best: Optional[StoredAccessToken] = None
         for entry in self._entries("AccessToken"):
             token = _access_token(entry)
             if (
                 token is not None
                 and (token.cloud, token.home_account_id, token.client_id) == (cloud, home_account_id, client_id)
-                and token.realm.lower() == realm.lower()
+                and token.realm.lower() in [realm.lower() for realm in realms]
                 and token.scopes.issuperset(scopes)
                 and (best is None or token.expires_on > best.expires_on)
             ):

@@ -1,14 +1,19 @@
-"""The default chain's broker member: the account the person is signed in to the system with, silently."""
+"""The account a person is signed in to the operating system with: what silent users of the broker have in common, and
+the default chain's broker member.
+
+Nothing on the wire from here: the credential of the package azure-identity-broker asks, through msal. Silent means
+silent: where the broker's runtime was not initialised, nothing is asked at all, since msal would open a web browser
+instead.
+"""
 
 from __future__ import annotations
 
-import platform
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._flow import Flow
+from .._messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, SyncCredential
-from .vscode import broker_class, console_window
 
 if TYPE_CHECKING:
     from .._cache.memory import Entry, TokenKey
@@ -16,12 +21,81 @@ if TYPE_CHECKING:
     from .._messages import TokenRequest
 
 
-class BrokerFlow(Flow):
-    """Asks the operating system's broker for the default account, on Windows and WSL. Never shows anything."""
+class SilentBrokerFlow(Flow):
+    """A flow that hands its requests on to the broker's credential, in a way that never shows anything."""
 
-    _credential_name = "BrokerCredential"
     _transient = (*Flow._transient, "_broker")
     _broker: Any = None
+
+    async def _make_broker(self, io: FlowIO) -> Any:
+        """The broker's credential, made when it is first needed."""
+        raise NotImplementedError
+
+    def _key(self, ask: TokenRequest) -> Optional[TokenKey]:
+        return None
+
+    async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
+        from azure.core.exceptions import ClientAuthenticationError
+
+        from .._errors import CredentialUnavailableError
+
+        broker = self._broker
+        if broker is None:
+            broker = await self._make_broker(io)
+            broker = self.__dict__.setdefault("_broker", broker)
+        # It is a part of this credential, which reports for it.
+        inner = ask._replace(context=IN_CHAIN) if ask.context == ALONE else ask
+        try:
+            # The broker's credential is a blocking one, whichever face this is.
+            entry: Entry = await io.work(broker._token, inner)
+        except CredentialUnavailableError:
+            raise
+        except ClientAuthenticationError as error:
+            if ask.context == IN_DEFAULT_CHAIN:
+                raise CredentialUnavailableError(error.message, error.response) from error
+            raise
+        return entry
+
+    async def _close(self, io: FlowIO, *exc: Any) -> None:
+        if self._broker is not None:
+            self._broker.close()
+
+
+def silent_broker(**options: Any) -> Any:
+    """The broker's credential, made so that it shows nothing.
+
+    :raises CredentialUnavailableError: its package is not installed, or there is no broker on this machine.
+    :raises ValueError: an option is malformed.
+    :raises TypeError: an option is unknown.
+    """
+    from .._errors import CredentialUnavailableError, help_link
+    from .._msal_bridge import console_window, runtime_problem
+
+    try:
+        from azure.identity.broker import InteractiveBrowserBrokerCredential
+    except ImportError as error:
+        raise CredentialUnavailableError(
+            "InteractiveBrowserBrokerCredential unavailable: the package azure-identity-broker is not installed "
+            f"({error}). {help_link('broker')}"
+        ) from error
+    problem = runtime_problem()
+    if problem is not None:
+        raise CredentialUnavailableError(
+            f"InteractiveBrowserBrokerCredential unavailable: no authentication broker can be used here: {problem}. "
+            f"{help_link('broker')}"
+        )
+    return InteractiveBrowserBrokerCredential(
+        parent_window_handle=console_window(),
+        use_default_broker_account=True,
+        disable_interactive_fallback=True,
+        **options,
+    )
+
+
+class BrokerFlow(SilentBrokerFlow):
+    """Asks for a token of the account the person is signed in to the system with."""
+
+    _credential_name = "BrokerCredential"
 
     def __init__(self, *, tenant_id: Optional[str] = None, client_id: Optional[str] = None, **options: Any) -> None:
         self._tenant_id = tenant_id
@@ -32,40 +106,16 @@ class BrokerFlow(Flow):
     def _who(self) -> str:
         return self._credential_name
 
-    def _key(self, ask: TokenRequest) -> Optional[TokenKey]:
-        return None
-
-    async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        if self._broker is None:
-            self._broker = self._make_broker()
-        entry: Entry = await io.work(self._broker._token, ask)
-        return entry
-
-    def _make_broker(self) -> Any:
+    async def _make_broker(self, io: FlowIO) -> Any:
         from .._errors import CredentialUnavailableError, help_link
 
-        broker = broker_class()
-        if not (sys.platform == "win32" or "microsoft" in platform.uname().release.lower()):
-            raise CredentialUnavailableError(
-                "InteractiveBrowserBrokerCredential unavailable: it is only supported on Windows and WSL. "
-                f"{help_link('broker')}"
-            )
         given = {"client_id": self._client_id} if self._client_id else {}
         try:
-            return broker(
-                tenant_id=self._tenant_id,
-                parent_window_handle=console_window(),
-                use_default_broker_account=True,
-                disable_interactive_fallback=True,
-                **given,
-                **self._options,
-            )
+            return await io.work(partial(silent_broker, tenant_id=self._tenant_id, **given, **self._options))
         except (ValueError, TypeError) as error:
-            raise CredentialUnavailableError(f"InteractiveBrowserBrokerCredential unavailable: {error}") from error
-
-    async def _close(self, io: FlowIO, *exc: Any) -> None:
-        if self._broker is not None:
-            self._broker.close()
+            raise CredentialUnavailableError(
+                f"InteractiveBrowserBrokerCredential unavailable: {error} {help_link('broker')}"
+            ) from error
 
 
 class BrokerCredential(BrokerFlow, SyncCredential):

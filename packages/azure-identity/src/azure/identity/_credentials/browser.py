@@ -7,7 +7,7 @@ code; one POST redeems the code, together with a secret that never left this pro
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 from urllib.parse import urlsplit
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
@@ -19,8 +19,9 @@ from .._users import UserFlow
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from .._cache.memory import TokenKey
     from .._io import FlowIO
-    from .._messages import TokenRequest
+    from .._messages import Token, TokenRequest
     from .._protocols.entra import Granted
     from .._record import AuthenticationRecord
     from .._settings import SignInOptions
@@ -58,6 +59,8 @@ class InteractiveBrowserFlow(UserFlow):
     Sources of the flow: RFC 8252, RFC 7636.
     """
 
+    _transient = (*UserFlow._transient, "_msal_view")
+
     def __init__(
         self,
         *,
@@ -82,7 +85,26 @@ class InteractiveBrowserFlow(UserFlow):
         self._redirect = _parse_redirect(redirect_uri) if redirect_uri else None
         self._timeout = timeout
 
+    def _key(self, ask: TokenRequest) -> TokenKey:
+        # Tokens that prove possession, which brokers issue, are bound to one request: no other may have them.
+        return None if ask.extra.get("pop") else super()._key(ask)  # type: ignore[return-value]
+
+    def _flight(self, ask: TokenRequest, key: Optional[TokenKey]) -> Hashable:
+        flight = super()._flight(ask, key)
+        return flight if key is not None else (flight, repr(ask.extra.get("pop")))
+
+    async def _renew(self, io: FlowIO, ask: TokenRequest, record: AuthenticationRecord) -> Optional[Token]:
+        if hasattr(self, "_request_token"):
+            from .._published_broker import renew
+
+            port: Any = io
+            granted = await io.work(renew, self, port, ask, record, io.now())
+            return granted.token if granted is not None else None
+        return await super()._renew(io, ask, record)
+
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
+        if hasattr(self, "_request_token"):
+            return await self._ask_subclass(io, ask)
         from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
         from .._protocols.users import authorize_url, code_form, sign_in, user_scopes
         from .._redirects import CannotListen, no_browser_reason
@@ -137,6 +159,19 @@ class InteractiveBrowserFlow(UserFlow):
             raise
         finally:
             listener.close()
+
+    async def _ask_subclass(self, io: FlowIO, ask: TokenRequest) -> Granted:
+        """Let a subclass sign the person in, in the way of the published package's broker credential."""
+        from .._errors import AuthenticationFailedError, help_link
+        from .._published_broker import request_token
+
+        port: Any = io
+        granted = await io.work(request_token, self, port, ask, io.now())
+        if granted is None:
+            raise AuthenticationFailedError(
+                f"{self._who}: Authentication failed: the broker returned no token. {help_link('broker')}"
+            )
+        return granted
 
     def _code_in(self, answer: Mapping[str, str]) -> str:
         from .._errors import AuthenticationFailedError, help_link, redacted

@@ -86,9 +86,10 @@ class SharedTokenCacheFlow(EntraFlow):
         document = await self._load(io, ask)
         account = self._choose(document)
         cloud = self._authority.cloud
-        stored = document.access_token(
-            cloud, account.home_account_id, self._client_id, self._tenant_for(ask), ask.scopes
-        )
+        tenant = self._tenant_for(ask)
+        # For an account, "organizations" and its home tenant are the same.
+        realms = [tenant, account.tenant_id] if tenant == DEFAULT_TENANT and account.tenant_id else [tenant]
+        stored = document.access_token(cloud, account.home_account_id, self._client_id, realms, ask.scopes)
         if stored is not None and not ask.claims and stored.expires_on - io.now() > LAST_MINUTES:
             return Token(stored.secret, stored.expires_on, stored.refresh_on)
         last: Optional[AuthenticationFailedError] = None
@@ -101,9 +102,8 @@ class SharedTokenCacheFlow(EntraFlow):
                 if error.error_code not in ("invalid_grant", "interaction_required", "consent_required"):
                     break
         message = (
-            f"{self._who}: Token acquisition failed for user {account.username!r} of the shared token cache. Sign "
-            "in again "
-            f"with the developer tool that signed it in. {help_link('shared-token-cache')}"
+            f"{self._who}: Token acquisition failed for user {account.username!r} of the shared token cache. Sign in "
+            f"again with the developer tool that signed it in. {help_link('shared-token-cache')}"
         )
         if last is None or ask.context == IN_DEFAULT_CHAIN:
             reason = f" {last.message}" if last is not None else ""
@@ -136,8 +136,8 @@ class SharedTokenCacheFlow(EntraFlow):
         cloud = self._authority.cloud
         accounts = document.accounts(cloud)
         if self._account_record is not None:
-            home = self._account_record.home_account_id
-            wanted = [account for account in accounts if account.home_account_id == home]
+            home = self._account_record.home_account_id.lower()
+            wanted = [account for account in accounts if account.home_account_id.lower() == home]
         else:
             accounts = [
                 account
@@ -147,8 +147,7 @@ class SharedTokenCacheFlow(EntraFlow):
             wanted = [
                 account
                 for account in accounts
-                if (self._username is None or account.username == self._username)
-                and (self._home_tenant is None or account.tenant_id == self._home_tenant)
+                if _same(self._username, account.username) and _same(self._home_tenant, account.tenant_id)
             ]
         if len(wanted) == 1:
             return wanted[0]
@@ -168,6 +167,11 @@ class SharedTokenCacheFlow(EntraFlow):
                 "(AZURE_USERNAME and AZURE_TENANT_ID for DefaultAzureCredential)."
             )
         raise CredentialUnavailableError(f"{self._who}: {reason} {help_link('shared-token-cache')}")
+
+
+def _same(wanted: Optional[str], found: Optional[str]) -> bool:
+    """Whether an account has what was asked for, if anything was. User names and tenants have no case."""
+    return wanted is None or wanted.lower() == (found or "").lower()
 
 
 @public("SharedTokenCacheCredential")

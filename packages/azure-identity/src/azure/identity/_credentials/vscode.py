@@ -1,25 +1,27 @@
-"""The account Visual Studio Code is signed in with. Nothing on the wire from here: the operating system's broker has
-its tokens."""
+"""The account Visual Studio Code is signed in with.
+
+Nothing on the wire from here: the file in which the Azure Resources extension says who is signed in is read, and the
+operating system's broker, which has the account's tokens, is asked.
+"""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 from .. import _settings
-from .._flow import Flow
-from .._messages import IN_DEFAULT_CHAIN, Unreadable
+from .._messages import Unreadable
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .broker import SilentBrokerFlow, silent_broker
 
 if TYPE_CHECKING:
-    from .._cache.memory import Entry, TokenKey
     from .._io import FlowIO
-    from .._messages import TokenRequest
     from .._record import AuthenticationRecord
 
 
-class VisualStudioCodeFlow(Flow):
+class VisualStudioCodeFlow(SilentBrokerFlow):
     """Authenticates as the account the Azure Resources extension of Visual Studio Code is signed in with.
 
     Needs the package `azure-identity-broker` and a working authentication broker. Nothing is ever shown to the person:
@@ -29,6 +31,7 @@ class VisualStudioCodeFlow(Flow):
     :keyword additionally_allowed_tenants: tenants besides `tenant_id` that a caller may request tokens from; `*` allows
         any. Default: none.
     :paramtype additionally_allowed_tenants: list[str]
+    :raises TypeError: a keyword looks like a misspelt one.
 
     Other keywords are those of `azure.identity.broker.InteractiveBrowserBrokerCredential`.
     """
@@ -40,99 +43,57 @@ class VisualStudioCodeFlow(Flow):
         additionally_allowed_tenants: Optional[Sequence[str]] = None,
         **options: Any,
     ) -> None:
-        _settings.refuse_near_misses(self._who, options)
+        _settings.refuse_near_misses(self._who, options, ("tenant_id", *_BROKER_OPTIONS))
         self._tenant = tenant_id or None
         self._options = {name: value for name, value in options.items() if value is not None}
         if additionally_allowed_tenants is not None:
             self._options["additionally_allowed_tenants"] = additionally_allowed_tenants
-        self._broker: Any = None
 
-    _transient = (*Flow._transient, "_broker")
-    _broker: Any = None
-
-    def _key(self, ask: TokenRequest) -> Optional[TokenKey]:
-        return None
-
-    async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError
-
-        if self._broker is None:
-            self._broker = self._make_broker(await self._read_record(io))
-        try:
-            # The broker's credential is a blocking one; its own port blocks, so it runs off the event loop here.
-            entry: Entry = await io.work(self._broker._token, ask)
-        except AuthenticationFailedError as error:
-            if ask.context == IN_DEFAULT_CHAIN:
-                raise CredentialUnavailableError(error.message, error.response) from error
-            raise
-        return entry
-
-    async def _read_record(self, io: FlowIO) -> AuthenticationRecord:
-        from .._errors import CredentialUnavailableError, help_link
-        from .._protocols.vscode import LIMIT, PLACES, parse_record
-
-        broker_class()  # says what is missing before anything is read
-        for place in PLACES:
-            path = os.path.expanduser(place)  # noqa: ASYNC240, PTH111 - no I/O but the user data base
-            try:
-                return parse_record(await io.read(path, LIMIT))
-            except Unreadable as error:
-                if not isinstance(error.__cause__, FileNotFoundError):
-                    raise CredentialUnavailableError(
-                        f"{self._who}: Failed to load authentication record: {error}. {help_link('vscode')}"
-                    ) from error
-            except ValueError as error:
-                raise CredentialUnavailableError(
-                    f"{self._who}: Failed to load authentication record: {error}. {help_link('vscode')}"
-                ) from error
-        raise CredentialUnavailableError(
-            f"{self._who}: you must be signed in to Azure in Visual Studio Code, with the Azure Resources extension. "
-            f"{help_link('vscode')}"
-        )
-
-    def _make_broker(self, record: AuthenticationRecord) -> Any:
+    async def _make_broker(self, io: FlowIO) -> Any:
         from .._errors import CredentialUnavailableError, help_link
 
+        record = await self._read_record(io)
         try:
-            return broker_class()(
-                tenant_id=self._tenant or record.tenant_id,
-                client_id=record.client_id,
-                authentication_record=record,
-                parent_window_handle=console_window(),
-                use_default_broker_account=True,
-                disable_interactive_fallback=True,
-                **self._options,
+            return await io.work(
+                partial(
+                    silent_broker,
+                    tenant_id=self._tenant or record.tenant_id,
+                    client_id=record.client_id,
+                    authentication_record=record,
+                    **self._options,
+                )
             )
         except (ValueError, TypeError) as error:
             raise CredentialUnavailableError(
                 f"{self._who}: Failed to load authentication record: {error} {help_link('vscode')}"
             ) from error
 
-    async def _close(self, io: FlowIO, *exc: Any) -> None:
-        if self._broker is not None:
-            self._broker.close()
-
-
-def broker_class() -> Any:
-    """The broker's credential. Raises CredentialUnavailableError if its package is not installed."""
-    try:
-        from azure.identity.broker import InteractiveBrowserBrokerCredential  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
+    async def _read_record(self, io: FlowIO) -> AuthenticationRecord:
+        """Who is signed in."""
         from .._errors import CredentialUnavailableError, help_link
+        from .._protocols.vscode import LIMIT, PLACES, parse_record
 
+        for place in PLACES:
+            path = os.path.expanduser(place)  # noqa: ASYNC240, PTH111 - no I/O but the user data base
+            try:
+                return parse_record(await io.read(path, LIMIT))
+            except Unreadable as error:
+                if not isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+                    raise CredentialUnavailableError(
+                        f"{self._who}: Failed to load authentication record: {error}. {help_link('vscode')}"
+                    ) from error
+            except ValueError as error:
+                raise CredentialUnavailableError(
+                    f"{self._who}: Failed to load authentication record: {path}: {error}. {help_link('vscode')}"
+                ) from error
         raise CredentialUnavailableError(
-            "InteractiveBrowserBrokerCredential unavailable: install the package azure-identity-broker and sign in "
-            "to the "
-            f"Azure Resources extension of Visual Studio Code. {help_link('broker')}"
-        ) from error
-    return InteractiveBrowserBrokerCredential
+            f"{self._who}: nobody is signed in. You must be signed in to Azure in Visual Studio Code, with the Azure "
+            f"Resources extension, and the package azure-identity-broker must be installed. {help_link('vscode')}"
+        )
 
 
-def console_window() -> Any:
-    """What msal takes as the window of a console program."""
-    import msal
-
-    return msal.PublicClientApplication.CONSOLE_WINDOW_HANDLE
+_BROKER_OPTIONS = ("login_hint", "redirect_uri", "enable_msa_passthrough", "disable_automatic_authentication")
+"""Options of the broker's credential that a caller may give."""
 
 
 @public("VisualStudioCodeCredential")

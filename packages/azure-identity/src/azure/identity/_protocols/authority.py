@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 PUBLIC_CLOUD = "login.microsoftonline.com"
@@ -63,6 +64,7 @@ class Authority(NamedTuple):
         return not (self.known or self.loopback or _DEVELOPER_KNOWN.search(self.host))
 
 
+@lru_cache(maxsize=64)
 def parse_authority(value: str) -> Authority:
     """Normalise what a user calls an authority: a host, host:port, or an https URL.
 

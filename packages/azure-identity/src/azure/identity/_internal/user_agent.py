@@ -1,0 +1,7 @@
+"""Kept for programs that import it from here. It lives in `_user_agent`."""
+
+from __future__ import annotations
+
+from .._user_agent import USER_AGENT
+
+__all__ = ["USER_AGENT"]
