@@ -38,6 +38,12 @@ _ALSO_STEERING = {
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """asyncio does not close the TLS transport of a connection that was reset before Python 3.11."""
+    if sys.version_info < (3, 11):
+        config.addinivalue_line("filterwarnings", "ignore:unclosed transport <asyncio.sslproto:ResourceWarning")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine steers a test, and nothing the process has learnt in another one does."""

@@ -161,7 +161,7 @@ ALLOWED: dict[str, set[str]] = {
     "_flights.py": {"asyncio", "threading"},
     "_pipelines.py": {"asyncio", "threading", "socket", "ssl", "azure.core.pipeline"},
     "_routes.py": {"ssl", "azure.core.pipeline"},
-    "_redirects.py": {"socket", "subprocess", "threading"},
+    "_redirects.py": {"socket", "threading", "time"},
     "_processes.py": {"asyncio", "subprocess", "threading"},
     "_trace.py": {"azure.core.pipeline"},
     "_cache/memory.py": {"threading"},

@@ -29,9 +29,11 @@ from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"
 
-# What programs import today, as far as it is built. Grows by a line.
+# What programs import from the published package. More may be exported.
 SYNC_NAMES = {
+    "AuthenticationRecord",
     "AuthenticationRequiredError",
+    "AuthorizationCodeCredential",
     "AzureAuthorityHosts",
     "AzureCliCredential",
     "AzureDeveloperCliCredential",
@@ -43,12 +45,21 @@ SYNC_NAMES = {
     "ClientSecretCredential",
     "CredentialUnavailableError",
     "DefaultAzureCredential",
+    "DeviceCodeCredential",
     "EnvironmentCredential",
+    "InteractiveBrowserCredential",
     "KnownAuthorities",
+    "ManagedIdentityCredential",
+    "OnBehalfOfCredential",
+    "SharedTokenCacheCredential",
     "TokenCachePersistenceOptions",
+    "UsernamePasswordCredential",
+    "VisualStudioCodeCredential",
+    "WorkloadIdentityCredential",
     "get_bearer_token_provider",
 }
 ASYNC_NAMES = {
+    "AuthorizationCodeCredential",
     "AzureCliCredential",
     "AzureDeveloperCliCredential",
     "AzurePipelinesCredential",
@@ -59,6 +70,11 @@ ASYNC_NAMES = {
     "ClientSecretCredential",
     "DefaultAzureCredential",
     "EnvironmentCredential",
+    "ManagedIdentityCredential",
+    "OnBehalfOfCredential",
+    "SharedTokenCacheCredential",
+    "VisualStudioCodeCredential",
+    "WorkloadIdentityCredential",
     "get_bearer_token_provider",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Awaitable, Callable, List, Mapping, Tuple
 
 from azure.core.credentials import AccessToken, AccessTokenInfo, SupportsTokenInfo, TokenCredential
@@ -12,23 +13,34 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Beare
 import azure.identity
 import azure.identity.aio
 from azure.identity import (
+    AuthenticationRecord,
     AuthenticationRequiredError,
+    AuthorizationCodeCredential,
     AzureAuthorityHosts,
     AzureCliCredential,
+    AzureDeveloperCliCredential,
+    AzurePipelinesCredential,
+    AzurePowerShellCredential,
     CertificateCredential,
     ChainedTokenCredential,
     ClientAssertionCredential,
     ClientSecretCredential,
     CredentialUnavailableError,
     DefaultAzureCredential,
+    DeviceCodeCredential,
     EnvironmentCredential,
+    InteractiveBrowserCredential,
     KnownAuthorities,
+    ManagedIdentityCredential,
+    OnBehalfOfCredential,
     TokenCachePersistenceOptions,
+    WorkloadIdentityCredential,
     get_bearer_token_provider,
 )
 from azure.identity.aio import ClientAssertionCredential as AsyncClientAssertionCredential
 from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCredential
 from azure.identity.aio import DefaultAzureCredential as AsyncDefaultAzureCredential
+from azure.identity.aio import ManagedIdentityCredential as AsyncManagedIdentityCredential
 from azure.identity.aio import get_bearer_token_provider as async_get_bearer_token_provider
 
 SCOPE = "https://vault.azure.net/.default"
@@ -91,6 +103,41 @@ def service_principals() -> None:
         return "assertion"
 
     AsyncClientAssertionCredential("tenant", "client", assertion)
+
+
+def hosts() -> List[TokenCredential]:
+    """Identities of Azure hosts, of build agents and of developer tools."""
+    AsyncManagedIdentityCredential(client_id="client")
+    return [
+        ManagedIdentityCredential(),
+        ManagedIdentityCredential(client_id="client"),
+        ManagedIdentityCredential(identity_config={"resource_id": "/subscriptions/s"}, retry_total=2),
+        WorkloadIdentityCredential(tenant_id="tenant", client_id="client", token_file_path="token"),
+        AzurePipelinesCredential(
+            tenant_id="tenant", client_id="client", service_connection_id="id", system_access_token="token"
+        ),
+        AzureCliCredential(tenant_id="", subscription="sub", process_timeout=30),
+        AzureDeveloperCliCredential(additionally_allowed_tenants=["*"]),
+        AzurePowerShellCredential(process_timeout=1.5),
+    ]
+
+
+def people(record: AuthenticationRecord) -> AuthenticationRecord:
+    """Credentials that ask a person to sign in."""
+
+    def prompt(uri: str, code: str, expires_on: datetime) -> None:
+        raise NotImplementedError((uri, code, expires_on))
+
+    DeviceCodeCredential("client", prompt_callback=prompt, timeout=60)
+    AuthorizationCodeCredential("tenant", "client", "code", "http://localhost:8400", client_secret="secret")
+    OnBehalfOfCredential("tenant", "client", client_secret="secret", user_assertion="assertion")
+    browser = InteractiveBrowserCredential(
+        tenant_id="tenant", login_hint="user@contoso.com", authentication_record=record, timeout=60
+    )
+    again: AuthenticationRecord = AuthenticationRecord.deserialize(record.serialize())
+    name: str = again.username
+    del name
+    return browser.authenticate(scopes=[SCOPE])
 
 
 def chains(own: TokenCredential) -> Tuple[object, ...]:

@@ -41,10 +41,15 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-# azure.identity.broker comes from another distribution, which may be installed in another directory.
-for _folder in _sys.path:
-    _place = _os.path.join(_folder, "azure", "identity")  # noqa: PTH118
-    if _place not in __path__ and _os.path.isdir(_os.path.join(_place, "broker")):  # noqa: PTH112, PTH118
+# azure.identity.broker comes from another distribution, which may be installed in another folder of the namespace
+# `azure`. A folder with an `azure.identity` of its own is a rival, and stays out.
+for _folder in _sys.modules["azure"].__path__:
+    _place = _os.path.join(_folder, "identity")  # noqa: PTH118
+    if (
+        _place not in __path__
+        and _os.path.isdir(_os.path.join(_place, "broker"))  # noqa: PTH112, PTH118
+        and not _os.path.exists(_os.path.join(_place, "__init__.py"))  # noqa: PTH110, PTH118
+    ):
         __path__.append(_place)
 
 _PLACES = {

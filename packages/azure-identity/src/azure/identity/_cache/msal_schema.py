@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
-from .._protocols.authority import parse_authority
+from .._protocols.authority import Authority, parse_authority
 from .._protocols.entra import whole
 
 
@@ -20,7 +20,6 @@ class StoredAccount(NamedTuple):
 
     home_account_id: str
     username: str
-    cloud: str
 
     @property
     def tenant_id(self) -> Optional[str]:
@@ -40,7 +39,6 @@ class StoredRefreshToken(NamedTuple):
     home_account_id: str
     client_id: str
     family_id: Optional[str]
-    cloud: str
     modified: int
 
     def __repr__(self) -> str:
@@ -57,7 +55,6 @@ class StoredAccessToken(NamedTuple):
     scopes: frozenset[str]
     expires_on: int
     refresh_on: Optional[int]
-    cloud: str
 
     def __repr__(self) -> str:
         return f"StoredAccessToken(client_id={self.client_id!r}, expires_on={self.expires_on})"
@@ -70,28 +67,30 @@ class Document:
         try:
             document = json.loads(text) if text.strip() else {}
         except (ValueError, RecursionError):
-            document = {}
+            document = None
+        self.damaged = not isinstance(document, dict)
+        """Whether the text is no document at all."""
         self._document: dict[str, Any] = document if isinstance(document, dict) else {}
 
-    def _entries(self, section: str) -> Iterator[dict[str, Any]]:
+    def _entries(self, section: str, authority: Authority) -> Iterator[dict[str, Any]]:
         entries = self._document.get(section)
         for entry in entries.values() if isinstance(entries, dict) else ():
-            if isinstance(entry, dict):
+            if isinstance(entry, dict) and _is_of(entry, authority):
                 yield entry
 
-    def accounts(self, cloud: str) -> list[StoredAccount]:
+    def accounts(self, authority: Authority) -> list[StoredAccount]:
         """The accounts of a cloud, each once: as its home tenant knows it, if the document says, else as any does."""
         found: dict[str, StoredAccount] = {}
-        for entry in self._entries("Account"):
+        for entry in self._entries("Account", authority):
             home = _text(entry, "home_account_id")
-            if home and _cloud(entry) == cloud:
-                account = StoredAccount(home, _text(entry, "username") or "", cloud)
+            if home:
+                account = StoredAccount(home, _text(entry, "username") or "")
                 at_home = (_text(entry, "realm") or "").lower() == (account.tenant_id or "-").lower()
                 if at_home or home not in found:
                     found[home] = account
         return list(found.values())
 
-    def refresh_tokens(self, cloud: str, home_account_id: str) -> list[StoredRefreshToken]:
+    def refresh_tokens(self, authority: Authority, home_account_id: str) -> list[StoredRefreshToken]:
         """An account's refresh tokens, the newest first."""
         found = [
             StoredRefreshToken(
@@ -99,27 +98,25 @@ class Document:
                 home_account_id,
                 _text(entry, "client_id") or "",
                 _family(entry),
-                cloud,
                 whole(entry.get("last_modification_time")) or 0,
             )
-            for entry in self._entries("RefreshToken")
-            if (secret := _text(entry, "secret"))
-            and _text(entry, "home_account_id") == home_account_id
-            and _cloud(entry) == cloud
+            for entry in self._entries("RefreshToken", authority)
+            if (secret := _text(entry, "secret")) and _text(entry, "home_account_id") == home_account_id
         ]
         return sorted(found, key=lambda token: -token.modified)
 
     def access_token(
-        self, cloud: str, home_account_id: str, client_id: str, realms: Sequence[str], scopes: Sequence[str]
+        self, authority: Authority, home_account_id: str, client_id: str, realms: Sequence[str], scopes: Sequence[str]
     ) -> Optional[StoredAccessToken]:
         """The account's access token for a client, one of the tenants and scopes that lives longest, or None."""
+        wanted = [realm.lower() for realm in realms]
         best: Optional[StoredAccessToken] = None
-        for entry in self._entries("AccessToken"):
+        for entry in self._entries("AccessToken", authority):
             token = _access_token(entry)
             if (
                 token is not None
-                and (token.cloud, token.home_account_id, token.client_id) == (cloud, home_account_id, client_id)
-                and token.realm.lower() in [realm.lower() for realm in realms]
+                and (token.home_account_id, token.client_id) == (home_account_id, client_id)
+                and token.realm.lower() in wanted
                 and token.scopes.issuperset(scopes)
                 and (best is None or token.expires_on > best.expires_on)
             ):
@@ -142,16 +139,18 @@ def _access_token(entry: dict[str, Any]) -> Optional[StoredAccessToken]:
         frozenset((_text(entry, "target") or "").split()),
         expires_on,
         whole(entry.get("refresh_on")),
-        _cloud(entry),
     )
 
 
-def _cloud(entry: dict[str, Any]) -> str:
-    environment = _text(entry, "environment")
+def _is_of(entry: dict[str, Any], authority: Authority) -> bool:
+    """Whether an entry's environment is the authority's host or another name of its cloud. Entries know no ports."""
+    environment = (_text(entry, "environment") or "").lower()
+    if environment == authority.host:
+        return True
     try:
-        return parse_authority(environment or "").cloud
+        return bool(environment) and parse_authority(environment).cloud == authority.cloud
     except ValueError:
-        return ""
+        return False
 
 
 def _family(entry: dict[str, Any]) -> Optional[str]:

@@ -6,7 +6,6 @@ the newest. One that belongs to a family of clients ("foci" in the answer) serve
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple, Optional
 
 
@@ -15,6 +14,7 @@ class RefreshToken(NamedTuple):
 
     secret: str
     client_id: str
+    """The client it was issued to."""
     family_id: Optional[str] = None
 
     def __repr__(self) -> str:
@@ -22,41 +22,37 @@ class RefreshToken(NamedTuple):
 
 
 class RefreshTokens:
-    """Refresh tokens by account. Safe for threads."""
+    """Refresh tokens by account. Safe for threads: each step is one operation on one dict or set."""
 
     def __init__(self) -> None:
         self._tokens: dict[tuple[str, str], dict[str, RefreshToken]] = {}
         self._not_in_family: set[str] = set()
-        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"RefreshTokens({len(self._tokens)} accounts)"
 
     def put(self, cloud: str, home_account_id: str, token: RefreshToken) -> None:
         """Keep a token in place of the one it renews."""
         slot = f"family {token.family_id}" if token.family_id else token.client_id
-        with self._lock:
-            self._tokens.setdefault((cloud, home_account_id), {})[slot] = token
-            if token.family_id:
-                self._not_in_family.discard(token.client_id)
+        self._tokens.setdefault((cloud, home_account_id), {})[slot] = token
+        if token.family_id:
+            self._not_in_family.discard(token.client_id)
 
     def candidates(self, cloud: str, home_account_id: str, client_id: str) -> list[RefreshToken]:
         """What may renew the account's tokens for a client: its own first, then its family's."""
-        with self._lock:
-            tokens = list(self._tokens.get((cloud, home_account_id), {}).values())
-            own = [token for token in tokens if token.client_id == client_id]
-            family = [
-                token
-                for token in tokens
-                if token.family_id and token.client_id != client_id and client_id not in self._not_in_family
-            ]
-        return own + family
+        tokens = list(self._tokens.get((cloud, home_account_id), {}).values())
+        own = [token for token in tokens if token.client_id == client_id]
+        if client_id in self._not_in_family:
+            return own
+        return own + [token for token in tokens if token.family_id and token.client_id != client_id]
 
     def drop(self, cloud: str, home_account_id: str, secret: str) -> None:
         """Forget a token that was refused for good."""
-        with self._lock:
-            tokens = self._tokens.get((cloud, home_account_id), {})
-            for slot in [slot for slot, token in tokens.items() if token.secret == secret]:
-                del tokens[slot]
+        tokens = self._tokens.get((cloud, home_account_id), {})
+        for slot, token in list(tokens.items()):
+            if token.secret == secret and tokens.get(slot) is token:
+                tokens.pop(slot, None)
 
     def leave_family(self, client_id: str) -> None:
         """Family tokens do not work for this client."""
-        with self._lock:
-            self._not_in_family.add(client_id)
+        self._not_in_family.add(client_id)

@@ -85,15 +85,14 @@ class SharedTokenCacheFlow(EntraFlow):
 
         document = await self._load(io, ask)
         account = self._choose(document)
-        cloud = self._authority.cloud
         tenant = self._tenant_for(ask)
         # For an account, "organizations" and its home tenant are the same.
         realms = [tenant, account.tenant_id] if tenant == DEFAULT_TENANT and account.tenant_id else [tenant]
-        stored = document.access_token(cloud, account.home_account_id, self._client_id, realms, ask.scopes)
+        stored = document.access_token(self._authority, account.home_account_id, self._client_id, realms, ask.scopes)
         if stored is not None and not ask.claims and stored.expires_on - io.now() > LAST_MINUTES:
             return Token(stored.secret, stored.expires_on, stored.refresh_on)
         last: Optional[AuthenticationFailedError] = None
-        for candidate in self._usable(document.refresh_tokens(cloud, account.home_account_id)):
+        for candidate in self._usable(document.refresh_tokens(self._authority, account.home_account_id)):
             form = refresh_form(self._client_id, user_scopes(ask.scopes), candidate.secret, {})
             try:
                 return (await self._exchange(io, ask, form, anchor(home_account_id=account.home_account_id))).token
@@ -122,19 +121,22 @@ class SharedTokenCacheFlow(EntraFlow):
 
         if not self.supported():
             raise CredentialUnavailableError(f"{self._who}: Shared token cache is not supported on this platform.")
+        store = PlainFileStore(self._store_name, cae=ask.cae)
         try:
-            return Document(await PlainFileStore(self._store_name, cae=ask.cae).load(io))
+            document = Document(await store.load(io))
+            if document.damaged:
+                raise StoreUnusable(f"{store.path} is damaged: it is not a JSON object")
         except StoreUnusable as error:
             raise CredentialUnavailableError(
                 f"{self._who}: Shared token cache unavailable: {error}. {help_link('shared-token-cache')}"
             ) from error
+        return document
 
     def _choose(self, document: Document) -> StoredAccount:
         """The one account that is meant."""
         from .._errors import CredentialUnavailableError, help_link
 
-        cloud = self._authority.cloud
-        accounts = document.accounts(cloud)
+        accounts = document.accounts(self._authority)
         if self._account_record is not None:
             home = self._account_record.home_account_id.lower()
             wanted = [account for account in accounts if account.home_account_id.lower() == home]
@@ -142,7 +144,7 @@ class SharedTokenCacheFlow(EntraFlow):
             accounts = [
                 account
                 for account in accounts
-                if any(token.family_id for token in document.refresh_tokens(cloud, account.home_account_id))
+                if any(token.family_id for token in document.refresh_tokens(self._authority, account.home_account_id))
             ]
             wanted = [
                 account
@@ -156,6 +158,8 @@ class SharedTokenCacheFlow(EntraFlow):
             for label, value in (("username", self._username), ("tenant", self._home_tenant))
             if value is not None
         ]
+        if self._account_record is not None:
+            which = ["authentication record"]
         described = f" matching the specified {', '.join(which)}" if which else ""
         if not accounts:
             reason = "No accounts were found in the cache."
