@@ -134,13 +134,34 @@ def test_temporary_trouble_is_worth_one_pause_and_one_more_request(trouble: Resp
 
 def test_lasting_trouble_is_not_asked_a_third_time() -> None:
     """The second answer is told at once, without another pause."""
-    io = ScriptedIO(*(refusal("temporarily_unavailable", f"AADSTS90033: {words}.", 503) for words in ("once", "twice")))
+    io = ScriptedIO(*(refusal("temporarily_unavailable", f"AADSTS90033: {words}.", 400) for words in ("once", "twice")))
 
     with pytest.raises(AuthenticationFailedError, match="AADSTS90033: twice") as caught:
         ask(ClientSecretCredential("tid", "cid", "s"), io)
 
     assert "The service had a temporary problem." in str(caught.value)
     assert io.slept == [1.0]
+    io.finished()
+
+
+def test_what_the_retry_policy_repeats_the_flow_does_not_repeat_again() -> None:
+    """A 503 with AADSTS90033 once cost eight requests: four by the policy, twice."""
+    io = ScriptedIO(refusal("temporarily_unavailable", "AADSTS90033: again.", 503))
+
+    with pytest.raises(AuthenticationFailedError, match="AADSTS90033"):
+        ask(ClientSecretCredential("tid", "cid", "s"), io)
+
+    assert io.slept == []
+    io.finished()
+
+
+def test_who_wants_no_retries_gets_none() -> None:
+    """`retry_total=0` means one attempt, whoever would repeat it."""
+    io = ScriptedIO(refusal("temporarily_unavailable"))
+
+    with pytest.raises(AuthenticationFailedError):
+        ask(ClientSecretCredential("tid", "cid", "s", retry_total=0), io)
+
     io.finished()
 
 

@@ -134,8 +134,12 @@ class EntraFlow(Flow):
                 request = request._replace(headers={**request.headers, **headers})
             response = await self._post(io, request)
             refusal = parse_refusal(response) if response.status != 200 else None
-            transient = refusal is not None and (
-                refusal.error == "temporarily_unavailable" or refusal.has(TRANSIENT_CODE)
+            # 5xx answers have been repeated by the pipeline's retry policy already.
+            transient = (
+                refusal is not None
+                and response.status < 500
+                and (refusal.error == "temporarily_unavailable" or refusal.has(TRANSIENT_CODE))
+                and self._pipeline_options.get("retry_total") != 0
             )
             if repetition or not transient:
                 break
