@@ -86,7 +86,7 @@ def test_another_tenant_gets_an_assertion_of_its_own() -> None:
 
 def test_the_repetition_of_a_request_uses_the_same_assertion() -> None:
     """It is still valid, and the service has not accepted it yet."""
-    io = ScriptedIO(refusal("temporarily_unavailable", status=503), token())
+    io = ScriptedIO(refusal("temporarily_unavailable"), token())
 
     ask(credential(), io)
 

@@ -104,7 +104,7 @@ def test_an_expired_token_is_never_used() -> None:
 
 def test_a_token_that_expires_during_a_failing_renewal_is_not_used() -> None:
     """What counts is the time after the attempt."""
-    cred, io = started(refusal("temporarily_unavailable", status=503), DOWN)
+    cred, io = started(refusal("temporarily_unavailable"), DOWN)
     io.advance(3599)
 
     with pytest.raises(ClientAuthenticationError):
