@@ -1,0 +1,4 @@
+from azure.identity import DefaultAzureCredential
+from caller import show
+
+show(DefaultAzureCredential())
