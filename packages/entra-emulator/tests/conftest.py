@@ -7,6 +7,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -140,3 +141,124 @@ def wait_for() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+class Program:
+    """A program that people sign in to, with the requests of a client library.
+
+    Every keyword changes a parameter; None leaves it out.
+    """
+
+    VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    REDIRECT_URI = "http://localhost:8400"
+    SCOPE = "https://management.azure.com/.default offline_access openid profile"
+
+    def __init__(self, entra: EntraEmulator, client: requests.Session, client_id: str, secret: str = "") -> None:
+        self.entra = entra
+        self.client = client
+        self.client_id = client_id
+        self.secret = secret
+
+    def authorize_url(self, tenant: str = "organizations", version: str = "/v2.0", **changes: Any) -> str:
+        """Where a person signs in."""
+        query = {
+            "client_id": self.client_id,
+            "response_type": "code",
+            "redirect_uri": self.REDIRECT_URI,
+            "scope": self.SCOPE,
+            "state": "a state",
+            "response_mode": "form_post",
+            "code_challenge": self.CHALLENGE,
+            "code_challenge_method": "S256",
+            "nonce": "a nonce",
+            "client_info": "1",
+            "prompt": "select_account",
+        }
+        return f"{self.entra.authority}/{tenant}/oauth2{version}/authorize?{urlencode(_changed(query, changes))}"
+
+    def code(self, user: Any = None, **changes: Any) -> str:
+        """Let a person sign in, and return the code."""
+        return self.entra.sign_in(self.authorize_url(**changes), user, deliver=False).fields["code"]
+
+    def ask(
+        self, grant_type: str, tenant: str = "organizations", version: str = "/v2.0", **form: Any
+    ) -> requests.Response:
+        """Send a token request."""
+        known = {"grant_type": grant_type, "client_id": self.client_id, "client_info": "1"}
+        if self.secret:
+            known["client_secret"] = self.secret
+        url = f"{self.entra.authority}/{tenant}/oauth2{version}/token"
+        return self.client.post(url, data=_changed(known, form), timeout=10)
+
+    def redeem(self, code: str, **changes: Any) -> requests.Response:
+        """Redeem an authorization code."""
+        form = {
+            "code": code,
+            "redirect_uri": self.REDIRECT_URI,
+            "code_verifier": self.VERIFIER,
+            "scope": self.SCOPE,
+            **changes,
+        }
+        return self.ask("authorization_code", **form)
+
+    def refresh(self, token: str, **changes: Any) -> requests.Response:
+        """Redeem a refresh token."""
+        return self.ask("refresh_token", **{"refresh_token": token, "scope": self.SCOPE, **changes})
+
+    def password(self, user: Any = None, **changes: Any) -> requests.Response:
+        """Send a user name and a password."""
+        who = user or self.entra.user
+        form = {"username": who.username, "password": who.password, "scope": self.SCOPE, **changes}
+        return self.ask("password", **form)
+
+    def signed_in(self, user: Any = None) -> Dict[str, Any]:
+        """The token answer of a person who has signed in with a browser."""
+        answer = self.redeem(self.code(user))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+
+def _changed(form: Dict[str, str], changes: Dict[str, Any]) -> Dict[str, str]:
+    return {name: value for name, value in {**form, **changes}.items() if value is not None}
+
+
+@pytest.fixture
+def program(entra: EntraEmulator, client: requests.Session) -> Program:
+    """The developer client: public, known in every tenant."""
+    return Program(entra, client, "04b07795-8ddb-461a-bbee-02f9e1bf7b46")
+
+
+@pytest.fixture
+def make_program(entra: EntraEmulator, client: requests.Session) -> Callable[..., Program]:
+    """Makes a program of a registered app."""
+
+    def make(app: Any, **changes: Any) -> Program:
+        return Program(entra, client, app.client_id, **changes)
+
+    return make
+
+
+@pytest.fixture
+def refused() -> Callable[..., Dict[str, Any]]:
+    """Checks that an answer is a refusal with this code. Returns its body."""
+
+    def check(answer: requests.Response, code: int, error: str = "", suberror: str = "") -> Dict[str, Any]:
+        body = dict(answer.json())
+        assert (body.get("error_codes"), answer.status_code // 100) == ([code], 4), answer.text
+        assert body["error_description"].startswith(f"AADSTS{code}: ")
+        if error:
+            assert (body["error"], body.get("suberror", "")) == (error, suberror)
+        return body
+
+    return check
+
+
+@pytest.fixture
+def claims_in() -> Callable[[str], Dict[str, Any]]:
+    """Reads the claims of a token, without checking them."""
+
+    def read(token: str) -> Dict[str, Any]:
+        return dict(jwt.decode(token, options={"verify_signature": False}))
+
+    return read

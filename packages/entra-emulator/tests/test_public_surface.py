@@ -26,6 +26,11 @@ def test_names():
         "EntraError",
         "ManagedIdentity",
         "Host",
+        "User",
+        "Browser",
+        "Page",
+        "SignInResult",
+        "SignInError",
         "claims_challenge",
     ]
     for name in entra_emulator.__all__:

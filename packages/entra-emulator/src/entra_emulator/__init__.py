@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from .protected_resource import claims_challenge as claims_challenge
     from .registrations import RegisteredApp as RegisteredApp
     from .request_log import LoggedRequest as LoggedRequest
+    from .sign_in.browser import Browser as Browser
+    from .sign_in.browser import Page as Page
+    from .sign_in.browser import SignInError as SignInError
+    from .sign_in.browser import SignInResult as SignInResult
+    from .sign_in.users import User as User
 
 __version__ = "0.1.0"
 
@@ -49,6 +54,11 @@ _HOME = {
     "EntraError": "errors",
     "Host": "hosts.host",
     "ManagedIdentity": "hosts.identities",
+    "User": "sign_in.users",
+    "Browser": "sign_in.browser",
+    "Page": "sign_in.browser",
+    "SignInResult": "sign_in.browser",
+    "SignInError": "sign_in.browser",
     "claims_challenge": "protected_resource",
 }
 
@@ -67,6 +77,11 @@ __all__ = [
     "EntraError",
     "ManagedIdentity",
     "Host",
+    "User",
+    "Browser",
+    "Page",
+    "SignInResult",
+    "SignInError",
     "claims_challenge",
 ]
 

@@ -278,6 +278,7 @@ def _banner(emulator: EntraEmulator, permissive: bool, identities: Sequence[Mana
         f"  authority   {emulator.authority}   ({emulator.http_authority} without TLS)",
         f"  tenant      {emulator.tenant.id}   {emulator.tenant.domain}",
         f"  app         {emulator.app.client_id}",
+        f"  user        {emulator.user.username}   password {emulator.user.password}",
         f"  API         {emulator.resource_url}   scope {emulator.resource_scope}",
         f"  trust       {emulator.ca_file}",
         *(f"  identity    {one.client_id}   {one.name}" for one in identities),

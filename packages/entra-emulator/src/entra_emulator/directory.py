@@ -214,6 +214,11 @@ class Directory:
         with self._lock:
             return self._tenants.get(name.lower())
 
+    def apps(self) -> List[App]:
+        """Every app."""
+        with self._lock:
+            return list(self._apps.values())
+
     def app(self, client_id: str) -> Optional[App]:
         """The app with this client id, whatever its tenant."""
         with self._lock:

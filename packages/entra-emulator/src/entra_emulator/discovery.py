@@ -49,6 +49,7 @@ def openid_configuration(base: str, tenant: str, *, version: int, settings: Sett
         "jwks_uri": keys,
         "issuer": issuer,
         "authorization_endpoint": f"{authorize}/authorize",
+        "userinfo_endpoint": f"{base}/oidc/userinfo",
         "device_authorization_endpoint": f"{authorize}/devicecode",
         "end_session_endpoint": f"{base}/{tenant}/oauth2/{part}logout",
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
@@ -103,6 +104,21 @@ def user_realm(user: str, domains: List[str]) -> Dict[str, Any]:
     else:
         realm.update(account_type="Unknown")
     return realm
+
+
+def federated_user_realm(base: str, user: str) -> Dict[str, Any]:
+    """The same for an account of another identity provider, which would be found at these URLs."""
+    provider = f"{base}/adfs/services/trust"
+    return {
+        "ver": "1.0",
+        "account_type": "Federated",
+        "domain_name": user.rpartition("@")[2].lower(),
+        "cloud_instance_name": "microsoftonline.com",
+        "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        "federation_protocol": "WSTrust",
+        "federation_metadata_url": f"{provider}/mex",
+        "federation_active_auth_url": f"{provider}/2005/usernamemixed",
+    }
 
 
 def _own_metadata(netloc: str, addresses: Addresses) -> List[Dict[str, Any]]:

@@ -47,6 +47,9 @@ from .registrations import RegisteredApp
 from .request_log import RequestLog
 from .server import BackgroundServer
 from .settings import Lifetime, Settings
+from .sign_in.authorization import redirect_uri_matches
+from .sign_in.first_party import first_party_apps
+from .sign_in.people import USER_NAME, USER_PASSWORD, People
 
 if TYPE_CHECKING:
     from .hosts.app_service import AppService2017Host, AppServiceHost
@@ -73,7 +76,7 @@ MANAGED_IDENTITY_CLIENT_ID = "e0a5c0de-0000-4000-8000-00000000c001"
 _LINK_LOCAL = "169.254.169.254"
 
 
-class EntraEmulator:
+class EntraEmulator(People):
     """A local Microsoft Entra ID.
 
     ::
@@ -322,6 +325,11 @@ class EntraEmulator:
         roles: Optional[Mapping[str, Sequence[str]]] = None,
         multi_tenant: bool = False,
         token_lifetime: Optional[int] = None,
+        public: bool = False,
+        redirect_uris: Sequence[str] = (),
+        family: str = "",
+        permissions: Optional[Mapping[str, Sequence[str]]] = None,
+        admin_consent: bool = False,
     ) -> RegisteredApp:
         """Register an app.
 
@@ -333,15 +341,30 @@ class EntraEmulator:
         :keyword roles: app roles by resource (app id or identifier URI).
         :keyword multi_tenant: whether every tenant knows it.
         :keyword token_lifetime: seconds. Default: the emulator's.
-        :raises ValueError: the client id is taken or no GUID, or the lifetime is not positive.
-        :raises LookupError: a resource in `roles` is unknown.
+        :keyword public: whether it runs on its users' devices: it has no secret, and uses PKCE. Default: a web app.
+        :keyword redirect_uris: where sign-ins may return to. Of `http://localhost`, any port does.
+        :keyword family: the family of apps that share refresh tokens, such as `1`. Default: none.
+        :keyword permissions: delegated permissions that the registration lists, by resource. Default: all that users
+            may consent to.
+        :keyword admin_consent: whether nobody is asked for consent to anything.
+        :raises ValueError: the client id is taken or no GUID, the lifetime is not positive, a redirect URI is none, or
+            a public app has a credential.
+        :raises LookupError: a resource in `roles` or `permissions` is unknown.
         """
         identity = _guid(client_id, "client_id")
         if self._realm.directory.app(identity) is not None:
             raise ValueError(f"client_id: {identity} is taken")
         if token_lifetime is not None and token_lifetime <= 0:
             raise ValueError(f"token_lifetime: expected positive seconds, got {token_lifetime}")
-        given = [random_secrets.token_urlsafe(30)] if secrets is None else secrets
+        if public and (secrets or certificates or federated_credentials):
+            raise ValueError("public: expected an app without secrets, certificates and federated credentials")
+        for uri in redirect_uris:
+            if not redirect_uri_matches(uri, uri):
+                raise ValueError(f"redirect_uris: expected absolute URIs without a fragment, got {uri!r}")
+        listed = None
+        if permissions is not None:
+            listed = {self._resource_of(name).app_id: tuple(scopes) for name, scopes in permissions.items()}
+        given = [random_secrets.token_urlsafe(30)] if secrets is None and not public else secrets or ()
         self._realm.directory.put_app(
             App(
                 identity,
@@ -351,6 +374,11 @@ class EntraEmulator:
                 federated_credentials=tuple(federated_credentials),
                 multi_tenant=multi_tenant,
                 token_lifetime=token_lifetime,
+                public=public,
+                redirect_uris=tuple(redirect_uris),
+                family=family,
+                permissions=listed,
+                consented=admin_consent,
             )
         )
         app = self._registered(identity)
@@ -367,19 +395,30 @@ class EntraEmulator:
         app_id: Optional[str] = None,
         token_version: int = 1,
         display_name: str = "",
+        scopes: Sequence[str] = ("user_impersonation",),
+        admin_scopes: Sequence[str] = (),
     ) -> Resource:
         """Register an API that tokens can be asked for.
 
         :param identifier: its identifier URI, such as `api://orders`.
         :keyword app_id: a GUID. Default: a random one.
         :keyword token_version: which access tokens it accepts, 1 or 2.
+        :keyword scopes: delegated permissions that users may consent to.
+        :keyword admin_scopes: those that need an administrator's consent.
         :raises ValueError: an identifier is taken, the id is no GUID, or the version is another.
         """
         if token_version not in (1, 2):
             raise ValueError(f"token_version: expected 1 or 2, got {token_version!r}")
         identity = _guid(app_id, "app_id")
         return self._realm.directory.add_resource(
-            Resource(identity, (identifier, *more_identifiers), token_version, display_name or identifier)
+            Resource(
+                identity,
+                (identifier, *more_identifiers),
+                token_version,
+                display_name or identifier,
+                scopes=tuple(scopes),
+                admin_scopes=tuple(admin_scopes),
+            )
         )
 
     def add_managed_identity(
@@ -579,7 +618,23 @@ class EntraEmulator:
         directory = self._realm.directory
         directory.clear()
         directory.add_tenant(self.tenant)
-        directory.put_app(App(CLIENT_ID, TENANT_ID, "Default app", secrets=(Secret(CLIENT_SECRET),)))
+        directory.put_app(
+            App(
+                CLIENT_ID,
+                TENANT_ID,
+                "Default app",
+                secrets=(Secret(CLIENT_SECRET),),
+                redirect_uris=("http://localhost",),
+                consented=True,
+            )
+        )
+        # The default app is an API as well, whose callers it can act for.
+        directory.add_resource(
+            Resource(CLIENT_ID, (f"api://{CLIENT_ID}",), token_version=2, display_name="Default app")
+        )
+        for first_party in first_party_apps():
+            directory.put_app(first_party)
+        self.add_user(USER_NAME, USER_PASSWORD, display_name="Emulator User")
         directory.put_app(
             App(
                 MANAGED_IDENTITY_CLIENT_ID,
@@ -594,6 +649,9 @@ class EntraEmulator:
         kept = self._store.peek(_certificate_name(CLIENT_ID), parse_signing_key)
         if kept is not None:
             self.app.certificate_path  # noqa: B018 - registers it
+
+    def _port_of(self, scheme: str) -> int:
+        return self.port if scheme == "https" else self.http_port
 
     def _close_hosts(self) -> None:
         for host in reversed(self._hosts):

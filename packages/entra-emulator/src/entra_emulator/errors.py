@@ -216,7 +216,10 @@ _KINDS: Dict[int, _Kind] = {
         "An administrator of '{tenant}' has to consent: '{name}' asks for the permission '{scope}', which users "
         "cannot grant.",
     ),
-    # authorization requests
+    # authorization requests and pages
+    165000: _Kind(
+        "invalid_request", 400, "Invalid request: the request tokens do not match the user context. {reason}"
+    ),
     50011: _Kind(
         "invalid_request",
         400,
@@ -241,7 +244,9 @@ _KINDS: Dict[int, _Kind] = {
     50149: _Kind("invalid_request", 400, "Invalid 'code_challenge' or 'code_challenge_method' parameter. {reason}"),
     # codes and refresh tokens
     501481: _Kind(
-        "invalid_grant", 400, "The Code_Verifier does not match the code_challenge supplied in the authorization request."
+        "invalid_grant",
+        400,
+        "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
     ),
     500112: _Kind(
         "invalid_grant",
@@ -281,7 +286,7 @@ _KINDS: Dict[int, _Kind] = {
     70011: _Kind("invalid_scope", 400, "The provided value for the input parameter 'scope' is not valid. {reason}"),
     650053: _Kind(
         "invalid_client",
-        400,
+        401,
         "The application '{client_id}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'.",
     ),
     650057: _Kind(
@@ -291,7 +296,9 @@ _KINDS: Dict[int, _Kind] = {
         "permissions in the client's application registration. Client app ID: {client_id}. Resource: {resource}.",
     ),
     # device codes (RFC 8628, section 3.5)
-    70016: _Kind("authorization_pending", 400, "OAuth 2.0 device flow error. Authorization is pending. Continue polling."),
+    70016: _Kind(
+        "authorization_pending", 400, "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
+    ),
     90055: _Kind(
         "slow_down",
         400,

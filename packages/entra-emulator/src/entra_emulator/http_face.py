@@ -23,9 +23,17 @@ from .addresses import region_of, split_url
 from .errors import EntraError, aadsts, explain
 from .faults import Fault, edit_members
 from .federation import discovery_document, issuer_url
-from .protected_resource import Caller, InvalidTokenError, MissingRoleError, challenge, chat_completion
+from .protected_resource import (
+    Caller,
+    InvalidTokenError,
+    MissingRoleError,
+    challenge,
+    chat_completion,
+    claims_challenge,
+)
 from .realm import Realm
-from .request_log import Fields, LoggedRequest
+from .request_log import Fields, LoggedRequest, current
+from .sign_in.face import SignInFace
 from .token_request import Credentials, TokenRequest
 
 PROTECTED_RESOURCE = "api://entra-emulator"
@@ -61,6 +69,9 @@ class HttpFace:
 
     def __init__(self, realm: Realm) -> None:
         self._realm = realm
+        self._sign_in = SignInFace(
+            realm.people, realm.user_grants, realm.conversations, self._caller, base_url, self._token_request
+        )
         self._endpoints: Dict[Any, str] = {}
 
     def application(self) -> web.Application:
@@ -76,6 +87,7 @@ class HttpFace:
         return [
             Route("token", "*", "/{tenant}/oauth2/v2.0/token", self._token_v2),
             Route("token", "*", "/{tenant}/oauth2/token", self._token_v1),
+            *(Route(*route) for route in self._sign_in.routes()),
             Route("instance", "GET", "/common/discovery/instance", self._instance),
             Route("userrealm", "GET", "/common/userrealm/{user}", self._user_realm),
             Route("federation", "GET", f"{federation}/.well-known/openid-configuration", self._federation_document),
@@ -101,6 +113,7 @@ class HttpFace:
             logged = self._logged(request, await request.read())
         except web.HTTPRequestEntityTooLarge as too_large:
             logged, handler = self._logged(request, b""), _raising(too_large)
+        current.set(logged)
         self._realm.requests.add(logged)
         try:
             fault = self._realm.faults.take(logged)
@@ -207,6 +220,11 @@ class HttpFace:
         return await self._token(request, 1)
 
     async def _token(self, request: web.Request, version: int) -> web.Response:
+        answer = await self._realm.tokens.answer(await self._token_request(request, version))
+        return _json(answer, headers=_NO_STORE)
+
+    async def _token_request(self, request: web.Request, version: int) -> TokenRequest:
+        """The form of a POST. :raises EntraError: AADSTS900561, 9002313, 9000411."""
         if request.method != "POST":
             raise aadsts(900561, method=request.method)
         if request.content_type != _FORM:
@@ -215,18 +233,15 @@ class HttpFace:
         for name in duplicates(form):
             raise aadsts(9000411, name=name)
         host = split_url(base_url(request))
-        answer = await self._realm.tokens.answer(
-            TokenRequest(
-                tenant_name=request.match_info["tenant"],
-                version=version,
-                form=dict(form),
-                basic=parse_basic(request.headers.get("Authorization", "")),
-                base=base_url(request),
-                host_header=request.host,
-                region=region_of(host[0]) if host else None,
-            )
+        return TokenRequest(
+            tenant_name=request.match_info["tenant"],
+            version=version,
+            form=dict(form),
+            basic=parse_basic(request.headers.get("Authorization", "")),
+            base=base_url(request),
+            host_header=request.host,
+            region=region_of(host[0]) if host else None,
         )
-        return _json(answer, headers=_NO_STORE)
 
     # ---- discovery ----
 
@@ -268,8 +283,12 @@ class HttpFace:
         )
 
     async def _user_realm(self, request: web.Request) -> web.Response:
+        name = request.match_info["user"]
+        user = self._realm.people.users.find(name)
+        if user is not None and user.federated:
+            return _json(discovery.federated_user_realm(base_url(request), name))
         domains = [name for tenant in self._realm.directory.tenants() for name in tenant.names]
-        return _json(discovery.user_realm(request.match_info["user"], domains))
+        return _json(discovery.user_realm(name, domains))
 
     # ---- the hosted external issuer ----
 
@@ -325,13 +344,29 @@ class HttpFace:
         """Who calls, or the 401 to send. :raises MissingRoleError: the caller lacks a role."""
         roles = self._realm.settings.required_roles if check_roles else frozenset()
         try:
-            return self._realm.verifier.caller(
-                request.headers.get("Authorization", ""), audiences, roles
-            ), web.Response()
+            caller = self._realm.verifier.caller(request.headers.get("Authorization", ""), audiences, roles)
+            wanted = self._claims_wanted(audiences, caller)
+            return (caller, web.Response()) if wanted is None else (None, self._claims_challenge(request, wanted))
         except InvalidTokenError as error:
             header = challenge(self._authorization_uri(request), "invalid_token", str(error))
             body = {"error": {"code": "InvalidAuthenticationToken", "message": str(error)}}
             return None, _json(body, 401, {"WWW-Authenticate": header})
+
+    def _claims_wanted(self, audiences: Tuple[str, ...], caller: Caller) -> Optional[Mapping[str, Any]]:
+        """What a token must have that this one lacks, or None."""
+        revoked_at = self._realm.issuer.ledger.revoked_at(caller.claims.get("uti"))
+        if revoked_at is not None:
+            return {"access_token": {"nbf": {"essential": True, "value": str(revoked_at)}}}
+        resource = self._realm.directory.resource(audiences[0])
+        return None if resource is None else self._realm.policies.unmet(resource.app_id, caller.claims)
+
+    def _claims_challenge(self, request: web.Request, claims: Mapping[str, Any]) -> web.Response:
+        uri = f"{base_url(request)}/common/oauth2/v2.0/authorize"
+        header = claims_challenge(claims, authorization_uri=uri)
+        message = "Continuous access evaluation resulted in challenge with the claims in WWW-Authenticate."
+        return _json(
+            {"error": {"code": "InvalidAuthenticationToken", "message": message}}, 401, {"WWW-Authenticate": header}
+        )
 
     def _authorization_uri(self, request: web.Request) -> str:
         tenants = self._realm.directory.tenants()

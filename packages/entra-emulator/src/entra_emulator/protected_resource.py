@@ -41,7 +41,11 @@ class Caller:
 
     def as_json(self) -> Dict[str, Any]:
         """What the protected resource tells its caller about the caller."""
-        return {"appid": self.app_id, "oid": self.object_id, "tid": self.tenant_id, "roles": list(self.roles)}
+        about = {"appid": self.app_id, "oid": self.object_id, "tid": self.tenant_id, "roles": list(self.roles)}
+        if "scp" in self.claims:  # a person's token
+            about["scp"] = self.claims["scp"]
+            about["username"] = self.claims.get("preferred_username") or self.claims.get("unique_name", "")
+        return about
 
 
 class TokenVerifier:

@@ -20,6 +20,10 @@ from .keys import new_signing_key, parse_signing_key
 from .protected_resource import TokenVerifier
 from .request_log import RequestLog
 from .settings import Settings
+from .sign_in.conditional_access import ConditionalAccess
+from .sign_in.conversation import Conversations
+from .sign_in.grants import Parts, UserGrants
+from .sign_in.user_tokens import UserTokenIssuer
 from .token_service import TokenService
 
 
@@ -49,7 +53,22 @@ class Realm:
         self.authenticator = ClientAuthenticator(clock, settings, self.federation, lambda: self.addresses)
         dice = random.Random(seed)  # noqa: S311 - lifetimes, no keys
         self.issuer = TokenIssuer(self.signing_key, clock, settings, dice)
-        self.tokens = TokenService(self.directory, self.authenticator, self.issuer, settings)
+        self.policies = ConditionalAccess()
+        self.tokens = TokenService(self.directory, self.authenticator, self.issuer, settings, self.policies)
+        self.people = Parts(
+            self.directory,
+            self.tokens,
+            self.authenticator,
+            self.signing_key,
+            clock,
+            settings,
+            UserTokenIssuer(self.issuer, settings),
+            self.issuer.ledger,
+            self.policies,
+        )
+        self.user_grants = UserGrants(self.people)
+        self.tokens.add_grants(self.user_grants.grants())
+        self.conversations = Conversations(self.people, self.user_grants)
         self.verifier = TokenVerifier(self.signing_key, clock, settings, self.directory.tenant)
 
     def listen_at(self, hosts: FrozenSet[str], ports: FrozenSet[int]) -> None:
@@ -59,6 +78,12 @@ class Realm:
     def forget(self) -> None:
         """Back to the beginning: empty directory, log and faults, real time, first settings."""
         self.directory.clear()
+        self.people.users.clear()
+        self.people.consents.clear()
+        self.people.codes.clear()
+        self.conversations.clear()
+        self.policies.clear()
+        self.issuer.ledger.clear()
         self.faults.clear()
         self.requests.clear()
         self.clock.reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
@@ -78,6 +79,10 @@ class LoggedRequest:
     """The HTTP status of the answer; None while there is none, and when the connection was reset."""
     fault: Optional[str] = None
     """What a scripted fault did to the answer."""
+
+
+current: ContextVar[LoggedRequest] = ContextVar("entra_emulator_request")
+"""The entry of the request that is being answered in this task."""
 
 
 class RequestLog:

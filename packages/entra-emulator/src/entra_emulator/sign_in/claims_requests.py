@@ -56,7 +56,7 @@ def granted_claims(requested: Mapping[str, Any], names: Collection[str]) -> Dict
     for name in names:
         if name in requested:
             values = values_of(requested[name])
-            granted[name] = values if name == AUTHENTICATION_CONTEXTS else (values or [True])[0]
+            granted[name] = values if name == AUTHENTICATION_CONTEXTS else values[0] if values else True
     return granted
 
 

@@ -175,4 +175,3 @@ def new_user_code() -> str:
 def canonical_user_code(text: str) -> str:
     """A code as typed, without blanks and hyphens, in capitals."""
     return "".join(text.split()).replace("-", "").upper()
-

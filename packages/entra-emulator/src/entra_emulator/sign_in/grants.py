@@ -24,6 +24,7 @@ from ..directory import PERSONAL_TENANT, App, Directory, Tenant
 from ..errors import EntraError, aadsts, entra_time
 from ..keys import SigningKey
 from ..settings import Settings
+from ..token_ledger import TokenLedger
 from ..token_request import TokenRequest
 from ..token_service import Answer, TokenService, check_region, v1_answer, v2_answer
 from .claims_requests import CAPABILITIES, granted_claims, not_before, parse_claims_request, values_of
@@ -82,7 +83,7 @@ class Parts:
     clock: Clock
     settings: Settings
     issuer: UserTokenIssuer
-    ledger: access_tokens.TokenLedger
+    ledger: TokenLedger
     policies: ConditionalAccess
     users: Users = field(default_factory=Users)
     consents: Consents = field(default_factory=Consents)
@@ -124,8 +125,9 @@ class UserGrants:
             raise aadsts(70008)
         wanted = self._wanted(request, client.app, code.wanted)
         requested = {**code.requested_claims, **parse_claims_request(request.get("claims"))}
+        part = wanted.single() if request.get("scope") else wanted.first
         outcome = Outcome(
-            client, code.signed_in, wanted, wanted.single(), code.tenant_name, code.session, requested, nonce=code.nonce
+            client, code.signed_in, wanted, part, code.tenant_name, code.session, requested, nonce=code.nonce
         )
         answer = self._prepared(request, outcome)
         if not self._parts.codes.use(text):
@@ -143,22 +145,23 @@ class UserGrants:
             raise aadsts(70000, reason="The refresh token is malformed or unknown.")
         self._check_holder(client.app, held)
         self._check_life(held)
-        if not self._parts.codes.use(text) and self._parts.settings.detect_reuse:
-            self._parts.codes.end_session(held.session)
-            raise aadsts(70000, reason="The refresh token was used before; its session is over.", suberror="bad_token")
         wanted = self._wanted(request, client.app, held.wanted)
         requested = parse_claims_request(request.get("claims"))
         outcome = Outcome(
             client,
             held.signed_in,
             wanted,
-            wanted.parts[0],
+            wanted.first,
             request.tenant_name,
             held.session,
             requested,
             renewable=True,
         )
-        return self._answer(request, outcome)
+        answer = self._prepared(request, outcome)
+        if not self._parts.codes.use(text) and self._parts.settings.detect_reuse:
+            self._parts.codes.end_session(held.session)
+            raise aadsts(70000, reason="The refresh token was used before; its session is over.", suberror="bad_token")
+        return answer()
 
     async def password(self, request: TokenRequest) -> Answer:
         """RFC 6749, section 4.3: "Resource Owner Password Credentials"."""
@@ -554,4 +557,3 @@ def _made_up(app: App) -> App:
     return dataclasses.replace(
         app, public=True, redirect_uris=("http://localhost", "http://127.0.0.1"), multi_tenant=True, consented=True
     )
-

@@ -51,7 +51,12 @@ class Wanted:
         """The one API a token is for. :raises EntraError: AADSTS700022, there are several."""
         if len(self.parts) > 1:
             raise aadsts(700022)
-        return self.parts[0]
+        return self.first
+
+    @property
+    def first(self) -> Part:
+        """The API named first. There always is one."""
+        return next(iter(self.parts))
 
 
 def parse_scope(text: str, find: FindResource, client_id: str, *, strict: bool = True) -> Wanted:
@@ -164,6 +169,8 @@ class Consents:
         :raises EntraError: AADSTS650057, the app is not configured for that API at all.
         """
         granted = self.granted(tenant, app, part.resource, user)
+        if not part.default and app.consented:
+            return tuple(name for name in part.names if name in part.resource.admin_scopes)
         if not part.default:
             return tuple(name for name in part.names if name not in granted)
         if granted:
@@ -181,7 +188,8 @@ class Consents:
         granted = self.granted(tenant, app, part.resource, user)
         if app.consented and not part.default:
             return part.names
-        return tuple(name for name in (*part.resource.scopes, *part.resource.admin_scopes) if name in granted)
+        known = dict.fromkeys((*part.resource.scopes, *part.resource.admin_scopes, *part.names))
+        return tuple(name for name in known if name in granted)
 
 
 def configured(app: App, resource: Resource) -> Tuple[str, ...]:

@@ -77,6 +77,7 @@ def access_claims(grant: UserGrant, settings: Settings) -> Dict[str, Any]:
     tenant, user = grant.tenant, grant.user
     first = v1_issuer(settings.issuer_v1, tenant.id)
     claims: Dict[str, Any] = {
+        # In v2 tokens an optional claim; on-behalf-of requests are judged by it.
         "amr": list(grant.methods),
         "idtyp": "user",
         "name": user.display_name,
