@@ -116,6 +116,7 @@ def data(chosen: list[Scenario], measured: dict[str, Measured], about: dict[str,
                 "samples": measured[one.name].samples,
                 "failures": measured[one.name].failures,
                 "missing": measured[one.name].missing,
+                "impossible": measured[one.name].impossible,
                 "rows": [dict(zip(report.HEADINGS, report.cells(one, row, measured[one.name]))) for row in one.rows],
             }
             for one in chosen

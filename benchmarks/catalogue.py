@@ -48,7 +48,8 @@ class Row:
     label: str
     metric: str
     """A member of what the program reports, or one the runner adds: `wall_ms` and `cpu_ms` of the whole process,
-    `token_requests`, `discovery_requests`, `connections` since the server's counts were last cleared."""
+    `token_requests`, `discovery_requests`, `all_requests`, `connections` since the server's counts were last
+    cleared."""
     unit: str
     noise: float
     """WALL, CPU or EXACT: the ratio from which on a difference counts."""
@@ -67,6 +68,8 @@ class Scenario:
     rows: tuple[Row, ...]
     floor: Optional[tuple[str, ...]] = None
     """Arguments that make the program do the same by hand."""
+    published: Optional[tuple[str, ...]] = None
+    """Arguments for the published side where it is too slow for the others: fewer of the same. Rows are then rates."""
     runs: int = 7
     quick_runs: int = 1
     """0: not part of a quick run."""
@@ -76,6 +79,9 @@ class Scenario:
     """Seconds the server takes for a token, besides its work."""
     lifetime: int = 3600
     """Seconds tokens live."""
+    isolated: bool = False
+    """Whether the program must run where nothing can be reached, with the metadata address on its loopback
+    interface."""
     needs: tuple[str, ...] = ()
     """Public names, `aio.` first for the async ones."""
 
@@ -102,11 +108,14 @@ def _cached(
     face: str, kind: str, entries: int, limit: float, *, runs: int = 5, quick_runs: int = 1, miss: bool = False
 ) -> Scenario:
     names = {"secret": "get_token", "default": "get_token through the default chain", "provider": "token provider"}
+    names["managed"] = "managed-identity token"
     many = f"{entries:,} entr{'y' if entries == 1 else 'ies'}"
     rows: tuple[Row, ...] = (Row(f"cached {names[kind]}, {many}, {face}", "hit_us", "µs", CPU, (AtMost(limit),)),)
     if miss:
         rows += (Row(f"new token, client's share, {many}, {face}", "miss_ms", "ms", CPU, (AtMost(0.5),)),)
-    needed = "DefaultAzureCredential" if kind == "default" else "ClientSecretCredential"
+    needed = {"default": "DefaultAzureCredential", "managed": "ManagedIdentityCredential"}.get(
+        kind, "ClientSecretCredential"
+    )
     return Scenario(
         f"cached-{kind}-{face}-{entries}",
         "cached",
@@ -161,6 +170,127 @@ def _tenants(kind: str, workers: int, count: int, proof: str = "secret", *, time
         quick_runs=0 if long else 1,
         network=True,
         needs=(f"aio.{need}" if kind == "tasks" else need,),
+    )
+
+
+def _on_behalf_of(
+    name: str,
+    kind: str,
+    workers: int,
+    users: int,
+    published: int,
+    proof: str = "secret",
+    *,
+    times: Optional[float] = None,
+    quick_runs: int = 0,
+) -> Scenario:
+    arguments = (kind, str(workers))
+    label = f"on-behalf-of, {users:,} users, {workers} {kind if workers > 1 else kind[:-1]}, {proof}"
+    return Scenario(
+        name,
+        "on_behalf_of",
+        (*arguments, str(users), proof),
+        (
+            Row(f"{label}: users/s", "per_second", "/s", WALL, (Times(times),) if times else (), more_is_better=True),
+            Row(f"{label}: client CPU per user", "cpu_ms_each", "ms", CPU),
+            Row(f"{label}: requests per user", "requests_each", "", EXACT, (AtMost(1),)),
+            Row(f"{label}: connections per user", "connections_each", "", EXACT, (AtMost(0.02),)),
+        ),
+        floor=(f"floor-{kind}", str(workers), str(users), proof) if proof == "secret" else None,
+        published=(*arguments, str(published), proof),
+        runs=3,
+        quick_runs=quick_runs,
+        network=True,
+        needs=("aio.OnBehalfOfCredential" if kind == "tasks" else "OnBehalfOfCredential",),
+    )
+
+
+def _memory(face: str, *, quick_runs: int) -> tuple[Scenario, Scenario]:
+    needs = ("aio.OnBehalfOfCredential" if face == "aio" else "OnBehalfOfCredential",)
+    label = f"on-behalf-of, {face}"
+    return (
+        Scenario(
+            f"obo-kept-{face}",
+            "on_behalf_of",
+            (f"kept-{face}", "1", "300", "secret"),
+            (
+                Row(f"{label}: memory kept per user", "kept_kb", "kB", EXACT, (AtMost(6),)),
+                Row(f"{label}: the same when all are closed", "closed_kb", "kB", EXACT),
+            ),
+            runs=1,
+            quick_runs=quick_runs,
+            network=True,
+            needs=needs,
+        ),
+        Scenario(
+            f"obo-resident-{face}",
+            "on_behalf_of",
+            (f"resident-{face}", "1", "300", "secret"),
+            (Row(f"{label}: growth of the process per user", "resident_kb", "kB", EXACT),),
+            runs=1,
+            quick_runs=0,
+            network=True,
+            needs=needs,
+        ),
+    )
+
+
+def _chain(face: str, kind: str, *, quick_runs: int) -> Scenario:
+    if kind == "silent":
+        label = f"default chain, metadata address silent, {face}"
+        rows = (
+            Row(f"{label}: first", "first_ms", "ms", WALL, (AtMost(1020),)),
+            Row(f"{label}: again", "again_ms", "ms", WALL, (AtMost(20),)),
+        )
+    else:
+        label = f"default chain, nothing available, {face}"
+        rows = (
+            Row(f"{label}: cold process", "wall_ms", "ms", WALL),
+            Row(f"{label}: again", "again_ms", "ms", WALL),
+        )
+    return Scenario(
+        f"chain-{kind}-{face}",
+        "chain",
+        (face, kind),
+        rows,
+        floor=("floor",) if kind == "refused" else None,
+        runs=3 if kind == "silent" else 7,
+        quick_runs=quick_runs,
+        isolated=True,
+        needs=("aio.DefaultAzureCredential" if face == "aio" else "DefaultAzureCredential",),
+    )
+
+
+def _managed_crowd(face: str) -> Scenario:
+    label = f"1,000 managed-identity credentials, {face}"
+    return Scenario(
+        f"managed-{face}",
+        "managed",
+        (face, "1000"),
+        (
+            Row(f"{label}: requests", "all_requests", "", EXACT, (AtMost(1),)),
+            Row(f"{label}: connections", "connections", "", EXACT),
+            Row(f"{label}: time for each", "each_us", "µs", WALL),
+        ),
+        runs=3,
+        network=True,
+        needs=("aio.ManagedIdentityCredential" if face == "aio" else "ManagedIdentityCredential",),
+    )
+
+
+def _tool_crowd(kind: str, need: str) -> Scenario:
+    label = f"50 {kind}, a 300 ms developer tool"
+    return Scenario(
+        f"tool-{kind}",
+        "tool",
+        (kind, "50"),
+        (
+            Row(f"{label}: process starts", "starts", "", EXACT, (AtMost(1),)),
+            Row(f"{label}: p50", "p50_ms", "ms", WALL),
+            Row(f"{label}: p99", "p99_ms", "ms", WALL),
+        ),
+        runs=3,
+        needs=(need,),
     )
 
 
@@ -229,6 +359,28 @@ SCENARIOS: tuple[Scenario, ...] = (
     _cached("aio", "secret", 1000, 3, runs=3),
     _cached("sync", "secret", 10_000, 2, runs=2, quick_runs=0, miss=True),
     _cached("aio", "secret", 10_000, 3, runs=2, quick_runs=0),
+    _cached("sync", "managed", 1, 3),
+    _cached("aio", "managed", 1, 3),
+    _cached("aio", "managed", 1000, 3, runs=3, quick_runs=0),
+    _managed_crowd("sync"),
+    _managed_crowd("aio"),
+    Scenario(
+        "tool-in-turn",
+        "tool",
+        ("in-turn", "10"),
+        (
+            Row("ten tokens, a 300 ms developer tool: process starts", "starts", "", EXACT, (AtMost(1),)),
+            Row("ten tokens, a 300 ms developer tool: time", "total_ms", "ms", WALL),
+        ),
+        runs=3,
+        needs=("AzureCliCredential",),
+    ),
+    _tool_crowd("threads", "AzureCliCredential"),
+    _tool_crowd("tasks", "aio.AzureCliCredential"),
+    _chain("sync", "silent", quick_runs=1),
+    _chain("aio", "silent", quick_runs=0),
+    _chain("sync", "refused", quick_runs=1),
+    _chain("aio", "refused", quick_runs=1),
     _crowd("crowd-threads", "64 threads, cold, 100 ms server", "threads", 64, None, 150, aio=False),
     _crowd("crowd-tasks", "1,000 tasks, cold, 100 ms server", "tasks", 1000, None, 200, aio=True),
     _crowd("crowd-renewal", "64 threads, token past its refresh time", "renewal", 64, 0.1, None, aio=False),
@@ -239,4 +391,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     _tenants("tasks", 100, 1000),
     _tenants("tasks", 100, 4000, times=2.5),
     _tenants("threads", 16, 200, "certificate"),
+    _on_behalf_of("obo-threads", "threads", 16, 10_000, 400, times=12),
+    _on_behalf_of("obo-tasks", "tasks", 100, 10_000, 2000, times=4),
+    _on_behalf_of("obo-in-turn", "threads", 1, 1000, 100, quick_runs=1),
+    _on_behalf_of("obo-certificate", "threads", 16, 4000, 100, "certificate", times=20),
+    *_memory("sync", quick_runs=1),
+    *_memory("aio", quick_runs=0),
 )

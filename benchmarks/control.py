@@ -27,6 +27,7 @@ class Control:
         return reply["result"]
 
     def counts(self) -> dict[str, int]:
-        """Requests since the last `clear`: `token`, `discovery` (everything else), `connections`."""
+        """Requests since the last `clear`: `token`, `host` (to managed-identity hosts), `discovery` (all
+        others), and `connections`."""
         counts: dict[str, int] = self.ask("counts")
         return counts

@@ -83,6 +83,8 @@ def cells(scenario: Scenario, row: Row, measured: Measured) -> tuple[str, ...]:
     """One row of the table."""
     if measured.missing:
         return (row.label, "", "", "", "", target_text(row), f"not built yet: {', '.join(measured.missing)}")
+    if measured.impossible:
+        return (row.label, "", "", "", "", target_text(row), f"not measured: {measured.impossible}")
     medians = {side: measured.median(side, row.metric) for side in (PUBLISHED, OURS, FLOOR)}
     noisy = row.noise > EXACT
     shown = {

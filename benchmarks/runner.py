@@ -24,6 +24,13 @@ FLOOR = "floor"
 SAMPLE_TIMEOUT = 180
 """Seconds one measured process may take."""
 _SERVER_TIMEOUT = 60
+# Linux: network_namespaces(7), user_namespaces(7). In it nothing can be reached but this: the address of the instance
+# metadata service, as one of the program's own machine.
+_ISOLATED = (
+    *("unshare", "--map-root-user", "--net", "sh", "-euc"),
+    'ip link set lo up; ip address add 169.254.169.254/32 dev lo; exec "$@"',
+    "isolated",
+)
 
 
 @dataclass
@@ -36,6 +43,8 @@ class Measured:
     """Why a side has no (further) samples."""
     missing: tuple[str, ...] = ()
     """Public names that our package lacks: nothing was run."""
+    impossible: str = ""
+    """Why this machine cannot run it: nothing was run."""
 
     def values(self, side: str, metric: str) -> list[float]:
         """All samples of a metric."""
@@ -63,6 +72,7 @@ class Runner:
         self._home = home
         self._control = Control(int(server["control"]))
         self._names = environments.public_names(environments.OURS)
+        self._isolation = can_isolate()
 
     def warm_up(self) -> None:
         """Bring the files of both sides into the system's cache."""
@@ -73,9 +83,14 @@ class Runner:
     def run(self, scenario: Scenario, *, quick: bool) -> Measured:
         """All samples of a scenario: published, ours, floor, published, ours, floor, ..."""
         measured = Measured(missing=tuple(name for name in scenario.needs if name not in self._names))
-        if measured.missing:
+        if scenario.isolated and not self._isolation:
+            measured.impossible = "needs Linux with unshare, ip, and the right to make namespaces"
+        if measured.missing or measured.impossible:
             return measured
-        sides = [(side, side, scenario.arguments) for side in (environments.PUBLISHED, environments.OURS)]
+        sides = [
+            (environments.PUBLISHED, environments.PUBLISHED, scenario.published or scenario.arguments),
+            (environments.OURS, environments.OURS, scenario.arguments),
+        ]
         if scenario.floor is not None:
             # The floor uses neither package; both environments have the same azure-core, requests and aiohttp.
             sides.append((FLOOR, environments.PUBLISHED, scenario.floor))
@@ -95,7 +110,10 @@ class Runner:
         self._control.ask("setup", latency=scenario.latency, lifetime=scenario.lifetime)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
-        output = run_bounded(self._command(environment, scenario.program, arguments), self._environment(), self._home)
+        command = self._command(environment, scenario.program, arguments)
+        if scenario.isolated:
+            command = [*_ISOLATED, *command]
+        output = run_bounded(command, self._environment(), self._home)
         wall = time.perf_counter() - started
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         sample: dict[str, float] = json.loads(output.splitlines()[-1])
@@ -104,7 +122,7 @@ class Runner:
         if scenario.network:
             counts = self._control.counts()
             sample["token_requests"], sample["discovery_requests"] = counts["token"], counts["discovery"]
-            sample["all_requests"] = counts["token"] + counts["discovery"]
+            sample["all_requests"] = counts["token"] + counts["discovery"] + counts["host"]
             sample["connections"] = counts["connections"]
         return sample
 
@@ -116,7 +134,7 @@ class Runner:
     def _environment(self) -> dict[str, str]:
         """Nothing of this process's environment reaches a measured one but where programs are."""
         return {
-            "PATH": "/usr/bin:/bin",
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(environments.ROOT),
@@ -150,6 +168,15 @@ def run_bounded(command: list[str], environment: dict[str, str], folder: Path) -
     if process.returncode != 0:
         raise RuntimeError(f"exit status {process.returncode}: {' '.join(errors.split()[-60:])}")
     return output
+
+
+def can_isolate() -> bool:
+    """Whether programs can be started in a network of their own here."""
+    try:
+        done = subprocess.run([*_ISOLATED, "true"], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 @contextlib.contextmanager

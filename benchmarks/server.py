@@ -1,10 +1,12 @@
-"""The server both sides talk to: the emulator in a process of its own, with a control port on loopback.
+"""The server both sides talk to: the emulator in a process of its own, with a control port on loopback. Beside it, for
+scenarios that measure throughput, a token endpoint that answers at once (fast_answers.py).
 
 Prints one JSON line when it is ready, and ends when its standard input does, so it cannot outlive who started it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socketserver
 import sys
@@ -13,10 +15,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fast_answers import FastAnswers
 from entra_emulator import EntraEmulator
 
 TENANTS = 4000
 """How many tenants know the application."""
+HOSTS = ("app-service", "imds")
+"""Kinds of managed-identity hosts that scenarios use; also how their requests are called in the log."""
 
 
 class Operations:
@@ -28,11 +33,14 @@ class Operations:
         self._tenants = [
             entra.add_tenant(f"t{i}.example", tenant_id=str(uuid.UUID(int=(1 << 100) + i))).id for i in range(TENANTS)
         ]
+        self._fast = FastAnswers(*entra.issue_certificate("127.0.0.1"), self._app.client_id)
+        self._hosts = contextlib.ExitStack()
 
     def about(self) -> dict[str, Any]:
         """What a client needs to know."""
         return {
             "authority": self._entra.authority,
+            "fast_authority": self._fast.authority,
             "tenant": self._app.tenant_id,
             "client_id": self._app.client_id,
             "secret": self._app.secret,
@@ -44,8 +52,14 @@ class Operations:
         """Ids of tenants that know the application."""
         return self._tenants[:count]
 
+    def host(self, kind: str) -> dict[str, str]:
+        """Open a managed-identity host until the next `setup`; returns the variables a program finds there."""
+        host = self._entra.host(kind, environ={})
+        return dict(self._hosts.enter_context(host).environment)
+
     def setup(self, latency: float, lifetime: int) -> None:
         """Start a run: nothing counted yet, tokens take `latency` seconds and live `lifetime` seconds."""
+        self._hosts.close()
         self._entra.faults.clear()
         self._entra.settings.token_lifetime = lifetime
         if latency:
@@ -55,12 +69,18 @@ class Operations:
     def clear(self) -> None:
         """Count from here."""
         self._entra.requests.clear()
+        self._fast.clear()
 
     def counts(self) -> dict[str, int]:
-        """Requests since then."""
-        requests = self._entra.requests
-        token = requests.count("token")
-        return {"token": token, "discovery": len(requests) - token, "connections": requests.connections()}
+        """Requests since then. Those to managed-identity hosts are counted apart."""
+        requests, fast = self._entra.requests, self._fast
+        token, host = requests.count("token"), sum(requests.count(kind) for kind in HOSTS)
+        return {
+            "token": token + fast.token,
+            "discovery": len(requests) - token - host + fast.discovery,
+            "host": host,
+            "connections": requests.connections() + fast.connections,
+        }
 
 
 def serve(operations: Operations) -> socketserver.ThreadingTCPServer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.catalogue import CPU, EXACT, SCENARIOS, WALL, AtMost, OfFloor, Row, Times
-from benchmarks.report import INSIDE_NOISE, MET, NO_TARGET, figure, ratio, verdict
+from benchmarks.report import INSIDE_NOISE, MET, NO_TARGET, cells, figure, ratio, verdict
 from benchmarks.runner import Measured
 
 
@@ -75,6 +75,15 @@ def test_figures_have_three_digits() -> None:
         "1,234 ms",
         "–",
     ]
+
+
+def test_what_this_machine_cannot_run_is_not_measured() -> None:
+    """Neither met nor missed: the row says why."""
+    scenario = next(one for one in SCENARIOS if one.isolated)
+
+    for row in scenario.rows:
+        verdict_cell = cells(scenario, row, Measured(impossible="needs Linux"))[-1]
+        assert verdict_cell == "not measured: needs Linux"
 
 
 def test_scenarios_have_names_of_their_own() -> None:

@@ -6,6 +6,9 @@ only have to compile. Programs get the environment that `EntraEmulator.environme
     SCOPE, RESOURCE_URL        the emulator's protected web API (also as DEMO_RESOURCE_SCOPE, DEMO_RESOURCE_URL)
     CERTIFICATE_PATH           PEM file of the default app's certificate and private key
     AZURE_FEDERATED_TOKEN_FILE a federated token the default app trusts
+    BROWSER                    a browser with somebody in front of it, who signs in as the default user
+
+Whoever prints a device code has it entered.
 
 Usage: run_docs.py [FILE...]    default: README.md, docs/*.md and examples/*.py
 """
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional
@@ -75,7 +79,23 @@ def environment(entra: EntraEmulator, home: Path) -> Dict[str, str]:
         "DEMO_RESOURCE_SCOPE": scope,
         "DEMO_RESOURCE_URL": url,
         "PYTHONIOENCODING": "utf-8",
+        "PYTHONUNBUFFERED": "1",
+        "BROWSER": "echo %s &",
     }
+
+
+# What a program prints when a person is to do something: a page opened by BROWSER, or a device code (RFC 8628, 6.1).
+_SIGN_IN_PAGE = re.compile(r"https?://\S+/authorize\?\S+")
+_USER_CODE = re.compile(r"\b[BCDFGHJKLMNPQRSTVWXZ]{9}\b")
+
+
+def attend(line: str, entra: EntraEmulator) -> None:
+    """Be the person who reads what a program prints, and signs in where it asks for that."""
+    for pattern, act in ((_SIGN_IN_PAGE, entra.sign_in), (_USER_CODE, entra.enter_device_code)):
+        found = pattern.search(line)
+        if found:
+            # The program must be able to go on printing meanwhile.
+            threading.Thread(target=act, args=(found.group(),), daemon=True).start()
 
 
 def problem_with(block: Block, entra: EntraEmulator, home: Path, example: Optional[Path] = None) -> Optional[str]:
@@ -91,22 +111,28 @@ def problem_with(block: Block, entra: EntraEmulator, home: Path, example: Option
         program = home / "program.py"
         program.write_text(block.code, encoding="utf-8")
     entra.reset()
-    try:
-        done = subprocess.run(
-            [sys.executable, str(program)],
-            env=environment(entra, home),
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        output = late.stdout or ""
-        return f"was not done after {TIMEOUT:.0f} seconds\n{output if isinstance(output, str) else output.decode()}"
-    return f"ended with status {done.returncode}\n{done.stdout}" if done.returncode else None
+    entra.settings.device_code_interval = 1
+    output, late = [], threading.Event()
+    with subprocess.Popen(
+        [sys.executable, str(program)],
+        env=environment(entra, home),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as child:
+        assert child.stdout is not None
+        timer = threading.Timer(TIMEOUT, lambda: (late.set(), child.kill()))
+        timer.start()
+        for line in child.stdout:
+            output.append(line)
+            attend(line, entra)
+        child.wait()
+        timer.cancel()
+    if late.is_set():
+        return f"was not done after {TIMEOUT:.0f} seconds\n{''.join(output)}"
+    return f"ended with status {child.returncode}\n{''.join(output)}" if child.returncode else None
 
 
 def main(arguments: List[str]) -> int:

@@ -22,6 +22,20 @@ def token_request(tenant: str = "") -> tuple[str, bytes]:
     return f"{who['authority']}/{tenant or who['tenant']}/oauth2/v2.0/token", urlencode(form).encode()
 
 
+def on_behalf_of_request(assertion: str) -> tuple[str, bytes]:
+    """URL and body of an on-behalf-of grant ("OAuth 2.0 On-Behalf-Of flow"), to the server that answers at once."""
+    who = server()
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "client_id": who["client_id"],
+        "client_secret": who["secret"],
+        "assertion": assertion,
+        "requested_token_use": "on_behalf_of",
+        "scope": f"{SCOPE} offline_access openid profile",
+    }
+    return f"{who['fast_authority']}/{who['tenant']}/oauth2/v2.0/token", urlencode(form).encode()
+
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -1,7 +1,7 @@
 """Tokens out of the cache, and the client's share of a new one: `cached.py sync|aio|floor-sync|floor-aio KIND ENTRIES`.
 
-KIND is `secret`, `default` or `provider`. The cache is filled through a scripted transport. `hit_us`: a look-up that
-finds its token. `miss_ms`: a token for a new scope while the others are there.
+KIND is `secret`, `default`, `provider` or `managed`. The cache is filled through a scripted transport. `hit_us`: a
+look-up that finds its token. `miss_ms`: a token for a new scope while the others are there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.scenarios.by_hand import DictionaryCredential, azure_core_pipeline, azure_core_request, scopes
 from benchmarks.scenarios.support import (
+    MANAGED_HOST,
     OPTIONS,
     identity,
     per_await,
@@ -30,6 +31,9 @@ MISSES = 15
 
 def credential(face: str, kind: str) -> Any:
     transport = scripted_transport(face)
+    if kind == "managed":
+        os.environ.update(MANAGED_HOST)
+        return identity(face).ManagedIdentityCredential(transport=transport)
     if kind != "default":
         return secret_credential(face, transport=transport)
     who = server()

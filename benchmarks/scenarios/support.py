@@ -9,7 +9,11 @@ import os
 import statistics
 import threading
 import time
-from typing import Any, Awaitable, Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Awaitable, Callable, Sequence, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+T = TypeVar("T")
 
 SCOPE = "https://vault.azure.net/.default"
 OPTIONS: dict[str, Any] = {"disable_instance_discovery": True}
@@ -17,7 +21,8 @@ OPTIONS: dict[str, Any] = {"disable_instance_discovery": True}
 
 
 def server() -> dict[str, str]:
-    """Where the server is and whom it knows: `authority`, `tenant`, `client_id`, `secret`, `certificate`."""
+    """Where the server is and whom it knows: `authority` (and `fast_authority`, which answers at once), `tenant`,
+    `client_id`, `secret`, `certificate` (a path)."""
     known: dict[str, str] = json.loads(os.environ["BENCHMARK_SERVER"])
     return known
 
@@ -65,7 +70,7 @@ def scripted_transport(face: str) -> Any:
     from azure.core.rest._http_response_impl_async import AsyncHttpResponseImpl
 
     def answer(kind: Any, request: Any) -> Any:
-        body = _metadata(request.url) if "openid-configuration" in request.url else _token()
+        body = _metadata(request.url) if "openid-configuration" in request.url else _token(request.url)
         response = kind(
             request=request,
             internal_response=None,
@@ -98,15 +103,22 @@ def scripted_transport(face: str) -> Any:
     return Suspending() if face == "aio" else Blocking()
 
 
+MANAGED_HOST = {"IDENTITY_ENDPOINT": "http://127.0.0.1:9/msi/token", "IDENTITY_HEADER": "a-secret"}
+"""Variables that make a program believe it runs on App Service; the scripted transport answers for it."""
+
 _numbers = iter(range(1 << 60))
 
 
-def _token() -> bytes:
+def _token(url: str) -> bytes:
     # As long as a real one, and never the same twice.
-    token = f"{next(_numbers):012d}.".ljust(1200, "x")
-    return json.dumps(
-        {"token_type": "Bearer", "expires_in": 86399, "ext_expires_in": 86399, "access_token": token}
-    ).encode()
+    answer: dict[str, Any] = {"token_type": "Bearer", "access_token": f"{next(_numbers):012d}.".ljust(1200, "x")}
+    if url.startswith(MANAGED_HOST["IDENTITY_ENDPOINT"]):
+        # App Service sends no other time.
+        resource = parse_qs(urlsplit(url).query)["resource"][0]
+        answer.update(expires_on=str(int(time.time()) + 86399), resource=resource)
+    else:
+        answer["expires_in"] = answer["ext_expires_in"] = 86399
+    return json.dumps(answer).encode()
 
 
 def _metadata(url: str) -> bytes:
@@ -198,6 +210,48 @@ def percentile(values: Sequence[float], share: float) -> float:
 def latencies(seconds: Sequence[float]) -> dict[str, float]:
     """p50 and p99 in milliseconds."""
     return {"p50_ms": percentile(seconds, 0.5) * 1000, "p99_ms": percentile(seconds, 0.99) * 1000}
+
+
+def by_threads(workers: int, items: Sequence[T], do: Callable[[T], Any]) -> float:
+    """Seconds that `workers` threads take for all items, each taking the next as soon as it is done with one."""
+    left: SimpleQueue[T] = SimpleQueue()
+    for item in items:
+        left.put(item)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not failures:
+                do(left.get_nowait())
+        except Empty:
+            pass
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(150)
+    if failures:
+        raise failures[0]
+    if not left.empty():
+        raise TimeoutError("the threads did not end")
+    return time.perf_counter() - started
+
+
+async def by_tasks(workers: int, items: Sequence[T], do: Callable[[T], Awaitable[Any]]) -> float:
+    """The same for tasks."""
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            await do(item)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return time.perf_counter() - started
 
 
 def at_once(count: int, function: Callable[[], Any]) -> list[float]:

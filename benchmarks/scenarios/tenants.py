@@ -11,13 +11,14 @@ import asyncio
 import sys
 import threading
 import time
-from queue import Empty, SimpleQueue
-from typing import Any, Awaitable, Callable
+from typing import Any
 
 from benchmarks.scenarios.by_hand import FORM, token_request
 from benchmarks.scenarios.support import (
     OPTIONS,
     SCOPE,
+    by_tasks,
+    by_threads,
     control,
     identity,
     load_code,
@@ -39,48 +40,6 @@ def credential(face: str) -> Any:
         additionally_allowed_tenants=["*"],
         **OPTIONS,
     )
-
-
-def by_threads(workers: int, tenants: list[str], get: Callable[[str], Any]) -> float:
-    """Seconds that `workers` threads take for all tenants."""
-    left: SimpleQueue[str] = SimpleQueue()
-    for tenant in tenants:
-        left.put(tenant)
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            while not failures:
-                get(left.get_nowait())
-        except Empty:
-            pass
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(100)
-    if failures:
-        raise failures[0]
-    if not left.empty():
-        raise TimeoutError("the threads did not end")
-    return time.perf_counter() - started
-
-
-async def by_tasks(workers: int, tenants: list[str], get: Callable[[str], Awaitable[Any]]) -> float:
-    """The same for tasks."""
-    left = iter(tenants)
-
-    async def work() -> None:
-        for tenant in left:
-            await get(tenant)
-
-    started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(workers)))
-    return time.perf_counter() - started
 
 
 async def tasks(workers: int, tenants: list[str]) -> float:

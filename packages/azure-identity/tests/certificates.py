@@ -83,6 +83,13 @@ def usable_pem() -> bytes:
     return key_pem() + leaf_pem()
 
 
+def another_pem() -> bytes:
+    """The same with another key, each time."""
+    made = _identity.__wrapped__("rsa")
+    key: bytes = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key + pem(made.leaf)
+
+
 def pkcs12_data(password: Optional[bytes] = None, *, key: bool = True, leaf: bool = True, others: bool = True) -> bytes:
     made = identity()
     encryption: Any = BestAvailableEncryption(password) if password else NoEncryption()

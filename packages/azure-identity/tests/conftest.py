@@ -23,7 +23,7 @@ __all__ = ["_listen_at_debug", "no_secret_is_shown", "pytest_runtest_makereport"
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-_STEERING = ("AZURE_", "IDENTITY_", "MSI_", "SYSTEM_OIDC")
+_STEERING = ("AZURE_", "IDENTITY_", "MSI_", "SYSTEM_OIDC", "ACTIONS_ID_TOKEN")
 _ALSO_STEERING = {
     "REGION_NAME",
     "IMDS_ENDPOINT",

@@ -44,11 +44,11 @@ class Listener:
 
     def __init__(self, host: str, port: int, path: str, state: str) -> None:
         self.host, self.port, self.path, self.state = host, port or 50_000, path, state
-        self.shown: list[tuple[str, str, bool]] = []
+        self.shown: list[Optional[str]] = []
         self.closed = False
 
-    def show(self, title: str, text: str, *, success: bool) -> None:
-        self.shown.append((title, text, success))
+    def show(self, failure: Optional[str]) -> None:
+        self.shown.append(failure)
 
     def close(self) -> None:
         self.closed = True
@@ -62,6 +62,7 @@ class ScriptedIO:
     ) -> None:
         self.files = dict(files or {})
         self.browser = browser
+        self.why_no_browser: Optional[str] = None
         self.read_files: list[str] = []
         self.listeners: list[Listener] = []
         self.opened_urls: list[str] = []
@@ -139,14 +140,14 @@ class ScriptedIO:
         self.read_files.append(path)
         content = self.files.get(path)
         if content is None:
-            raise Unreadable(f"{path}: No such file or directory")
+            raise Unreadable(f"{path}: No such file or directory") from FileNotFoundError(path)
         if len(content) > limit:
             raise Unreadable(f"{path}: larger than {limit} bytes")
         return content
 
     def random(self, size: int) -> bytes:
         self._randoms += 1
-        return bytes([self._randoms % 256]) * size
+        return bytes((self._randoms + i) % 256 for i in range(size))
 
     async def listen(self, host: str, port: int, path: str, state: str) -> Any:
         self.listeners.append(Listener(host, port, path, state))
@@ -159,6 +160,9 @@ class ScriptedIO:
         elif not isinstance(reply, Mapping):
             self._fail(f"what came back from a sign-in was due, but the script says {reply!r}")
         return reply
+
+    def no_browser(self) -> Optional[str]:
+        return self.why_no_browser
 
     async def open_browser(self, url: str) -> bool:
         self.opened_urls.append(url)

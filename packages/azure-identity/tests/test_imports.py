@@ -165,7 +165,6 @@ ALLOWED: dict[str, set[str]] = {
     "_processes.py": {"asyncio", "subprocess", "threading"},
     "_trace.py": {"azure.core.pipeline"},
     "_cache/memory.py": {"threading"},
-    "_cache/refresh_tokens.py": {"threading"},
     "_protocols/assertions.py": {"threading"},
 }
 """Who may, and what: the I/O port and its helpers, and caches with their locks."""

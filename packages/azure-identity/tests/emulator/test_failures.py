@@ -321,7 +321,7 @@ FAILURES: dict[str, Failure] = {
     "chain of the unavailable": Failure(
         chain_of_the_unavailable,
         (
-            "EnvironmentCredential: EnvironmentCredential authentication unavailable.",
+            "\tEnvironmentCredential: Environment variables are not fully configured.",
             "AzureCliCredential: Azure CLI not found on path.",
             "[could not try, TIME]",
             "Next: no credential could even try.",

@@ -230,13 +230,17 @@ def test_the_whole_message_when_nobody_could_try() -> None:
     assert str(raised) == (
         "ChainedTokenCredential failed to retrieve a token from the included credentials.\n"
         "Attempted credentials:\n"
-        "\tEnvironmentCredential: EnvironmentCredential authentication unavailable. Environment variables are not "
-        "fully configured. Missing: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or "
-        "AZURE_CLIENT_CERTIFICATE_PATH. Help: docs/troubleshooting.md#environment [could not try, 0 ms]\n"
-        "\tTokenOnly: nobody home [could not try, 1500 ms]\n"
-        "Next: no credential could even try. On your machine, sign in with a developer tool, such as 'az login'. In "
-        "Azure, give the host a managed identity. Elsewhere, set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-        "AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH). Help: docs/troubleshooting.md#chain-unavailable\n"
+        "\tEnvironmentCredential: Environment variables are not fully configured. Missing: AZURE_TENANT_ID, "
+        "AZURE_CLIENT_ID, AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH.\n"
+        "\t\t[could not try, 0 ms] Help: docs/troubleshooting.md#environment\n"
+        "\tTokenOnly: nobody home\n"
+        "\t\t[could not try, 1500 ms]\n"
+        "Next: no credential could even try.\n"
+        "  - On your machine, sign in with a developer tool, such as 'az login'.\n"
+        "  - In Azure, give the host a managed identity.\n"
+        "  - Elsewhere, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
+        "AZURE_CLIENT_CERTIFICATE_PATH).\n"
+        "  Help: docs/troubleshooting.md#chain-unavailable\n"
         "Troubleshooting: https://aka.ms/azsdk/python/identity/defaultazurecredential/troubleshoot"
     )
 
@@ -251,11 +255,13 @@ def test_the_whole_message_when_one_failed() -> None:
     assert str(failure(chain, io)) == (
         "ChainedTokenCredential failed to retrieve a token from the included credentials.\n"
         "Attempted credentials:\n"
-        "\tTokenOnly: not here [could not try, 0 ms]\n"
+        "\tTokenOnly: not here\n"
+        "\t\t[could not try, 0 ms]\n"
         "\tClientSecretCredential: Microsoft Entra ID refused a token for s/.default (application cid, tenant tid). "
         "Authentication failed: (invalid_client) AADSTS7000215: Wrong.\n"
         "\t\tThe client secret is wrong. Make sure it is the secret's value, not its id, and belongs to this "
-        "application. Help: docs/troubleshooting.md#wrong-secret [tried and failed, 0 ms]\n"
+        "application.\n"
+        "\t\t[tried and failed, 0 ms] Help: docs/troubleshooting.md#wrong-secret\n"
         "Not asked, because the last one above was refused: TokenOnly, InfoOnly.\n"
         "Next: correct what ClientSecretCredential reports, or leave it out of the chain. "
         "Help: docs/troubleshooting.md#chain-failed\n"
@@ -357,7 +363,7 @@ def test_a_chain_that_failed_ends_the_chain_it_is_in() -> None:
     raised = failure(ChainedTokenCredential(inner, last))
 
     assert not isinstance(raised, CredentialUnavailableError)
-    assert "\t\t\tTokenOnly: boom [tried and failed, 0 ms]" in str(raised)
+    assert "\t\t\tTokenOnly: boom\n\t\t\t\t[tried and failed, 0 ms]\n" in str(raised)
     assert raised.__cause__.attempts[1].reason == "boom"
     assert last.calls == []
 

@@ -6,11 +6,14 @@ import itertools
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import certificates
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
+from faces import FACES, Face
+from leak_watch import planted
+from people import ADA
 from scripted import ScriptedIO, ask, refusal, token
 
 from azure.identity import CertificateCredential, ClientSecretCredential, CredentialUnavailableError
@@ -100,14 +103,77 @@ def test_blanks_around_a_secret_belong_to_it(monkeypatch: pytest.MonkeyPatch, pe
     assert (io.forms[0]["client_id"], io.forms[0]["client_secret"]) == ("cid", " s ")
 
 
-def test_a_user_name_and_password_are_no_service_principal(monkeypatch: pytest.MonkeyPatch, pem: str) -> None:
-    """They are not read here."""
-    set_all(monkeypatch, pem, "AZURE_CLIENT_ID", AZURE_USERNAME="u", AZURE_PASSWORD="p")
-    io = ScriptedIO()
+PASSWORD = {"AZURE_USERNAME": "ada@contoso.com", "AZURE_PASSWORD": planted(" password ")}
 
-    with pytest.raises(CredentialUnavailableError):
-        ask(Environment(), io)
-    io.finished()
+
+@pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.name))
+@pytest.mark.parametrize("tenant", ["tid", None])
+def test_a_user_name_and_password_are_the_last_choice(
+    monkeypatch: pytest.MonkeyPatch, pem: str, face: Face, tenant: Optional[str]
+) -> None:
+    """With the client; the tenant may be any organization's. One warning says that it is deprecated, and where."""
+    set_all(monkeypatch, pem, "AZURE_CLIENT_ID", *(["AZURE_TENANT_ID"] if tenant else []), **PASSWORD)
+    io = ScriptedIO(ADA.token("T1"))
+
+    with pytest.warns(DeprecationWarning) as caught:
+        made = face.package.EnvironmentCredential()
+
+    assert [(warning.filename, str(warning.message)) for warning in caught] == [
+        (
+            __file__,
+            "The environment is configured for a user name and password (AZURE_USERNAME, AZURE_PASSWORD). That is "
+            "deprecated, because it does not work with multifactor authentication (MFA). See "
+            "https://aka.ms/azsdk/identity/mfa",
+        )
+    ]
+    assert face.ask(made, io, "s/.default").token == "T1"
+    assert f"/{tenant or 'organizations'}/" in io.requests[0].url
+    sent = io.forms[0]
+    assert (sent["grant_type"], sent["client_id"], sent["username"]) == ("password", "cid", "ada@contoso.com")
+    assert sent["password"] == PASSWORD["AZURE_PASSWORD"]
+
+
+@pytest.mark.parametrize("name", ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"])
+def test_a_service_principal_wins_over_a_user_name_and_password(
+    monkeypatch: pytest.MonkeyPatch, pem: str, name: str
+) -> None:
+    """Without a warning."""
+    set_all(monkeypatch, pem, *NAMES[:2], name, **PASSWORD)
+
+    assert type(Environment()._credential) in (ClientSecretCredential, CertificateCredential)
+
+
+@pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.name))
+def test_the_default_chain_warns_where_it_is_made(monkeypatch: pytest.MonkeyPatch, pem: str, face: Face) -> None:
+    """A warning that pointed into the library would be shown to nobody."""
+    set_all(monkeypatch, pem, "AZURE_CLIENT_ID", **PASSWORD)
+
+    with pytest.warns(DeprecationWarning, match="user name and password") as caught:
+        face.package.DefaultAzureCredential()
+
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "text"),
+    [
+        (("AZURE_CLIENT_ID",), {"AZURE_PASSWORD": planted("p")}, "Missing: AZURE_USERNAME."),
+        (NAMES[:2], {"AZURE_PASSWORD": planted("p")}, "Missing: AZURE_USERNAME."),
+        ((), PASSWORD, "Set: AZURE_USERNAME, AZURE_PASSWORD. Missing: AZURE_CLIENT_ID."),
+        (("AZURE_CLIENT_ID",), {**PASSWORD, "AZURE_PASSWORD": " "}, "Set: AZURE_CLIENT_ID. Missing: AZURE_TENANT_ID, "),
+        (("AZURE_CLIENT_SECRET",), {"AZURE_PASSWORD": planted("p")}, "Missing: AZURE_TENANT_ID, AZURE_CLIENT_ID."),
+    ],
+    ids=["no user name", "a tenant, no user name", "no client", "a blank password", "an attempt at a secret"],
+)
+def test_what_is_missing_for_a_password(
+    monkeypatch: pytest.MonkeyPatch, pem: str, names: tuple[str, ...], others: dict[str, str], text: str
+) -> None:
+    """A user name alone is no attempt: it may choose an account of the shared token cache."""
+    set_all(monkeypatch, pem, *names, **others)
+
+    with pytest.raises(CredentialUnavailableError) as caught:
+        ask(Environment(), ScriptedIO())
+    assert text in str(caught.value)
 
 
 @pytest.mark.parametrize(

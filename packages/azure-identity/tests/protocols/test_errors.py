@@ -207,16 +207,34 @@ def test_a_chains_report_lists_what_was_asked_and_what_to_do() -> None:
         "Chain", [_attempt("A", COULD_NOT_TRY, "A: not here\nsecond line"), _attempt("B", FAILED, "no")], ["C"]
     )
 
-    assert text.splitlines()[:6] == [
+    assert text.splitlines()[:8] == [
         "Chain failed to retrieve a token from the included credentials.",
         "Attempted credentials:",
         "\tA: not here",
-        "\t\tsecond line [could not try, 12 ms]",
-        "\tB: no [tried and failed, 12 ms]",
+        "\t\tsecond line",
+        "\t\t[could not try, 12 ms]",
+        "\tB: no",
+        "\t\t[tried and failed, 12 ms]",
         "Not asked, because the last one above was refused: C.",
     ]
 
 
 def test_an_attempt_without_a_reason_is_only_named() -> None:
     """A foreign credential may raise an error without text."""
-    assert "\tA [could not try, 12 ms]\n" in report("Chain", [_attempt("A", COULD_NOT_TRY, " ")], [])
+    assert "\tA\n\t\t[could not try, 12 ms]\n" in report("Chain", [_attempt("A", COULD_NOT_TRY, " ")], [])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "A: not here. Help: docs/x.md#y",
+        "A authentication unavailable. not here. Help: docs/x.md#y",
+        "A authentication unavailable: not here.\nHelp: docs/x.md#y",
+        "not here. Help: docs/x.md#y",
+    ],
+)
+def test_what_a_reason_and_the_list_both_say_is_said_once(said: str) -> None:
+    """The member's name. Its help link goes to a line of its own, beside how it ended."""
+    lines = report("Chain", [_attempt("A", COULD_NOT_TRY, said)], []).splitlines()
+
+    assert lines[2:4] == ["\tA: not here.", "\t\t[could not try, 12 ms] Help: docs/x.md#y"]

@@ -30,6 +30,14 @@ def test_headers_are_listed_by_name() -> None:
     )
 
 
+def test_where_a_redirect_leads_is_shown_without_what_it_carries() -> None:
+    """Sign-ins come back with codes and tokens in the query and fragment."""
+    assert shown_headers({"Location": "https://h/p?code=SECRET&scope=s#access_token=SECRET"}) == (
+        "Location: https://h/p?code=REDACTED&scope=s"
+    )
+    assert shown_headers({"Location": "https://[?code=SECRET"}) == "Location: REDACTED"
+
+
 def test_a_form_is_listed_by_field() -> None:
     """A grant shows what it asks for, and not what it proves itself with."""
     body = urlencode({"grant_type": "client_credentials", "client_secret": "SECRET", "client_assertion": "SECRET"})

@@ -574,6 +574,45 @@ def test_hosts_the_environment_keeps_off_the_proxy(world: World, monkeypatch: py
     assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
+@pytest.mark.parametrize("kept_off", ["127.0.0.0/8", "10.0.0.0/8"])
+def test_networks_the_environment_keeps_off_the_proxy_for_everything(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept_off: str
+) -> None:
+    """ALL_PROXY, and networks in NO_PROXY: both worlds know them, though aiohttp does not."""
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.delenv("HTTP_PROXY", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with Server(reply()) as server, Proxy() as proxy:
+        monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", kept_off)
+        assert send(world, server.url).status == 200
+
+    assert len(proxy.requests) == (0 if kept_off == "127.0.0.0/8" else 1)
+
+
+def test_a_given_proxy_comes_before_that_of_the_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    with Server(reply()) as server, Proxy() as mine, Proxy() as other:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{other.port}")
+        assert send(world, server.url, proxies={"http": f"http://127.0.0.1:{mine.port}"}).status == 200
+
+    assert (len(mine.requests), len(other.requests)) == (1, 0)
+
+
+def test_the_password_of_a_netrc_file_is_not_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is for people's downloads. requests and aiohttp would look for one with each request, and send it along."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password a-password\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Server(reply()) as server:
+        assert send(world, server.url).status == 200
+
+    assert "authorization" not in server.requests[0].headers
+
+
 @honours("transport")
 def test_a_transport_of_the_users(world: World) -> None:
     """Every request goes through it."""

@@ -201,6 +201,24 @@ def test_a_direct_request_never_meets_a_proxy(
         assert (len(server.requests), len(proxy.requests)) == (2, 1)
 
 
+def test_no_trust_store_is_loaded_for_plain_http_on_this_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Managed-identity hosts speak plain http, and a trust store costs tens of milliseconds. Other requests load it."""
+    loaded: list[str] = []
+    original = _pipelines.tls_context
+
+    def note(options: Any, bundle: Any, user: str) -> ssl.SSLContext:
+        loaded.append(user)
+        return original(options, bundle, user)
+
+    monkeypatch.setattr(_pipelines, "tls_context", note)
+    with Server(reply()) as server:
+        port = world.port(connection_verify=False)
+        world.run(port.send(Request("GET", server.url, direct=True)))
+        assert loaded == []
+        world.run(port.send(Request("GET", server.url)))
+        assert len(loaded) == 1
+
+
 def test_a_direct_request_uses_the_users_transport(world: World, proxy: Proxy) -> None:
     """It is the user's choice; but the `proxies` option does not reach it. It is closed once, with the port."""
     closed = []

@@ -36,9 +36,9 @@ class ProviderFlow(Flow):
     def _who(self) -> str:
         return type(self._credential).__name__
 
-    def _asked(self, *args: Any) -> TokenRequest:
+    def _asked(self, *args: Any, **kwargs: Any) -> TokenRequest:
         # The credential reports its own failures; to log them here too would double every line.
-        ask: TokenRequest = super()._asked(*args)  # type: ignore[misc]
+        ask: TokenRequest = super()._asked(*args, **kwargs)  # type: ignore[misc]
         return ask._replace(context=IN_CHAIN)
 
     def _key(self, ask: TokenRequest) -> TokenKey:

@@ -45,6 +45,16 @@ def validate_tool_scopes(scopes: Sequence[Any], method: str) -> tuple[str, ...]:
     return checked
 
 
+def validate_timeout(process_timeout: object) -> None:
+    """Refuse what is no time to wait.
+
+    :raises ValueError: it is not a positive number of seconds.
+    """
+    number = isinstance(process_timeout, (int, float)) and not isinstance(process_timeout, bool)
+    if not number or not process_timeout > 0:  # type: ignore[operator]
+        raise ValueError(f"process_timeout must be a positive number of seconds, but it is {process_timeout!r}.")
+
+
 def working_directory() -> str:
     """A directory that tools can be started in without picking up files a stranger may have put in the current one.
 
@@ -105,8 +115,7 @@ class DeveloperToolFlow(Flow):
     ) -> None:
         if tenant_id:
             validate_tenant(tenant_id)
-        if isinstance(process_timeout, bool) or not isinstance(process_timeout, (int, float)) or process_timeout <= 0:
-            raise ValueError(f"process_timeout must be a positive number of seconds, but it is {process_timeout!r}.")
+        validate_timeout(process_timeout)
         self.tenant_id = tenant_id or ""
         self._allowed_tenants = tenant_list(additionally_allowed_tenants)
         self._process_timeout = process_timeout

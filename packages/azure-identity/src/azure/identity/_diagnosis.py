@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Sequence
 
 COULD_NOT_TRY = "could not try"
@@ -27,16 +28,29 @@ def report(chain: str, attempts: Sequence[Attempt], skipped: Sequence[str]) -> s
     to do."""
     lines = [f"{chain} failed to retrieve a token from the included credentials.", "Attempted credentials:"]
     for attempt in attempts:
-        reason = "\n\t\t".join(attempt.reason.strip().splitlines())
-        if reason.startswith(f"{attempt.name}: "):
-            reason = reason[len(attempt.name) + 2 :]
-        said = f"{attempt.name}: {reason}" if reason else attempt.name
-        lines.append(f"\t{said} [{attempt.outcome}, {attempt.milliseconds} ms]")
+        reason, help_place = _split(attempt)
+        lines.append(f"\t{attempt.name}: {reason}" if reason else f"\t{attempt.name}")
+        lines.append(f"\t\t[{attempt.outcome}, {attempt.milliseconds} ms] {help_place}".rstrip())
     if skipped:
         lines.append(f"Not asked, because the last one above was refused: {', '.join(skipped)}.")
     lines.append(_next_step(attempts))
     lines.append("Troubleshooting: https://aka.ms/azsdk/python/identity/defaultazurecredential/troubleshoot")
     return "\n".join(lines)
+
+
+_HELP = re.compile(r"\s*(Help: \S+)\Z")
+
+
+def _split(attempt: Attempt) -> tuple[str, str]:
+    """What a member said, without what is said beside it: its name, and where help is."""
+    reason, help_place = attempt.reason.strip(), ""
+    found = _HELP.search(reason)
+    if found:
+        reason, help_place = reason[: found.start()], found[1]
+    for beginning in (": ", " authentication unavailable. ", " authentication unavailable: "):
+        if reason.startswith(attempt.name + beginning):
+            reason = reason[len(attempt.name + beginning) :]
+    return "\n\t\t".join(reason.splitlines()), help_place
 
 
 def _next_step(attempts: Sequence[Attempt]) -> str:
@@ -46,9 +60,10 @@ def _next_step(attempts: Sequence[Attempt]) -> str:
     if failed:
         return f"Next: correct what {failed[-1]} reports, or leave it out of the chain. {help_link('chain-failed')}"
     return (
-        "Next: no credential could even try. On your machine, sign in with a developer tool, such as 'az login'. In "
-        "Azure, give the host a "
-        "managed identity. Elsewhere, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
-        "AZURE_CLIENT_CERTIFICATE_PATH). "
-        f"{help_link('chain-unavailable')}"
+        "Next: no credential could even try.\n"
+        "  - On your machine, sign in with a developer tool, such as 'az login'.\n"
+        "  - In Azure, give the host a managed identity.\n"
+        "  - Elsewhere, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
+        "AZURE_CLIENT_CERTIFICATE_PATH).\n"
+        f"  {help_link('chain-unavailable')}"
     )

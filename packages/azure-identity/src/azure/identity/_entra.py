@@ -152,7 +152,7 @@ class EntraFlow(Flow):
                 if refusal is None:
                     raise self._unusable(url, str(error), response) from None
         if refusal is None:
-            raise self._unusable(url, _http_text(response, *self._secrets()), response)
+            raise self._unusable(url, _http_text(response, *self._secrets(), *_secrets_in(form)), response)
         raise self._refused(ask, url, refusal, response, sent_at, form)
 
     async def _token_endpoint(self, io: FlowIO, tenant: str) -> str:
@@ -256,10 +256,11 @@ class EntraFlow(Flow):
         from ._entra_help import next_step
         from ._errors import AuthenticationFailedError, redacted
 
-        name = redacted(refusal.error, *self._secrets(), limit=100)
-        text = redacted(refusal.description, *self._secrets(), limit=2000) or name
+        secrets = (*self._secrets(), *_secrets_in(form or {}))
+        name = redacted(refusal.error, *secrets, limit=100)
+        text = redacted(refusal.description, *secrets, limit=2000) or name
         ids = [
-            f"{label}: {redacted(value, *self._secrets(), limit=100)}"
+            f"{label}: {redacted(value, *secrets, limit=100)}"
             for label, value in (("correlation id", refusal.correlation_id), ("trace id", refusal.trace_id))
             if value and value not in text
         ]
@@ -293,6 +294,14 @@ class EntraFlow(Flow):
     def _secrets(self) -> tuple[str, ...]:
         """Strings that must never appear in a message, should a server send them back."""
         return ()
+
+
+_SECRET_FIELDS = ("assertion", "client_assertion", "client_secret", "code", "code_verifier", "device_code", "password")
+
+
+def _secrets_in(form: Mapping[str, str]) -> tuple[str, ...]:
+    """What a server must not make a message show, should it send the request back."""
+    return tuple(form[name] for name in (*_SECRET_FIELDS, "refresh_token") if form.get(name))
 
 
 def _http_text(response: Response, *secrets: str) -> str:

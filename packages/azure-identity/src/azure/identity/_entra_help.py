@@ -79,6 +79,31 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
         "A Conditional Access policy refuses this sign-in. Ask an administrator of the tenant.",
         "conditional-access",
     ),
+    (
+        (50126, 50034, 50057),
+        "User name or password is wrong; or the account is federated with another identity provider, or personal, and "
+        "cannot sign in by user name and password: use InteractiveBrowserCredential or DeviceCodeCredential.",
+        "sign-in",
+    ),
+    (
+        (9001023,),
+        "Signing in by user name and password needs a tenant: set tenant_id to the account's.",
+        "sign-in",
+    ),
+    (
+        (50173, 700082, 70043),
+        "The account's sign-in has expired or was revoked. It has to sign in again.",
+        "sign-in",
+    ),
+    ((54005, 70008), "The code works once, and for some minutes only. Sign in again to get another.", "sign-in"),
+    ((70018, 70019, 70020), "The code is unknown or has expired. Ask for another.", "sign-in"),
+    (
+        (500131, 7000114),
+        "The user assertion must be an access token of a user that was issued for this very application: its audience "
+        "(aud) is another.",
+        "on-behalf-of",
+    ),
+    ((500133,), "The user assertion has expired. The user's client must send a new one.", "on-behalf-of"),
     ((50076, 50079, 50158), "The sign-in needs another factor. Sign in again interactively.", "conditional-access"),
     (
         (100007,),
@@ -111,15 +136,20 @@ def next_step(refusal: Refusal, response: Response, local_time: int, who: str) -
     from ._protocols.entra import retry_after, server_time
 
     step, section = "See the description above.", "refused"
-    for codes, text, where in _STEPS:
-        if refusal.has(*codes):
-            step, section = text, where
-            break
+    if refusal.claims and who == "OnBehalfOfCredential":
+        step, section = "Send the error's claims to the user's client, as a claims challenge (401).", "on-behalf-of"
+    elif refusal.error in ("authorization_declined", "access_denied"):
+        step, section = "The person declined.", "sign-in"
     else:
-        if refusal.error == "invalid_client":
-            step, section = "The application's secret, certificate or assertion was not accepted.", "wrong-secret"
-        elif response.status >= 500 or response.status == 429:
-            step, section = "The service could not answer just now. Try again in a while.", "service-trouble"
+        for codes, text, where in _STEPS:
+            if refusal.has(*codes):
+                step, section = text, where
+                break
+        else:
+            if refusal.error == "invalid_client":
+                step, section = "The application's secret, certificate or assertion was not accepted.", "wrong-secret"
+            elif response.status >= 500 or response.status == 429:
+                step, section = "The service could not answer just now. Try again in a while.", "service-trouble"
     wait = retry_after(response)
     if wait is not None:
         step += f" The service asks to wait {wait} seconds."

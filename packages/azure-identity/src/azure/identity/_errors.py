@@ -31,13 +31,13 @@ def help_link(section: str) -> str:
     return f"Help: {HELP}#{section}"
 
 
-def _keep(error: HttpResponseError, message: str, response: Any) -> None:
+def _keep(failure: HttpResponseError, message: Optional[object], response: Any, **kwargs: Any) -> None:
     """Attach the response without letting azure-core rewrite the message from its body."""
-    HttpResponseError.__init__(error, message=message)
-    error.response = response
+    HttpResponseError.__init__(failure, message=message, **kwargs)
+    failure.response = response
     if response is not None:
-        error.status_code = getattr(response, "status_code", None)
-        error.reason = getattr(response, "reason", None)
+        failure.status_code = getattr(response, "status_code", None)
+        failure.reason = getattr(response, "reason", None)
 
 
 class AuthenticationFailedError(ClientAuthenticationError):
@@ -94,8 +94,7 @@ class CredentialUnavailableError(ClientAuthenticationError):
     """For a chain's error: what each member did."""
 
     def __init__(self, message: Optional[object] = None, response: Any = None, **kwargs: Any) -> None:
-        super().__init__(message=message, **kwargs)
-        _keep(self, self.message, response)
+        _keep(self, message, response, **kwargs)
 
     def __str__(self) -> str:
         return self.message

@@ -6,6 +6,8 @@ The rules, for threads and for tasks on any number of event loops alike:
 2. The leader succeeds: every waiter gets its result at once. Nobody queues for a lock after that.
 3. The leader fails: the waiters try again, and one of them becomes the next leader. Only when a second leader fails too
    does a waiter that saw both failures get that failure, so a wrong secret costs a crowd two requests, not a thousand.
+   A failure that says so (`error.for_everybody = True`) is that of all waiters at once: a person who has declined is
+   not asked again because others wait.
 4. The leader is cancelled (or its coroutine is thrown away): the same hand-over, but it does not count as a failure,
    and nobody else is cancelled by it.
 5. A waiter that is cancelled or interrupted simply leaves.
@@ -63,7 +65,7 @@ class Flight:
                 return self
             if departure.failure is not None:
                 self._failures += 1
-                if self._failures >= SHARED_FAILURE:
+                if self._failures >= SHARED_FAILURE or getattr(departure.failure, "for_everybody", False):
                     raise departure.failure
 
     async def __aexit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], _: object) -> None:

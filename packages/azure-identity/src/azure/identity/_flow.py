@@ -179,6 +179,7 @@ def split_options(
     if not given:
         return {}, {}
     _settings.refuse_near_misses(owner, given, parameters)
+    _settings.refuse_line_breaks(given)
     own = {name: value for name, value in given.items() if name in _settings.CREDENTIAL_OPTIONS}
     pipeline = {
         name: value

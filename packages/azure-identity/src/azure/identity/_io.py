@@ -176,16 +176,18 @@ def read_file(path: str, limit: int, follow_links: bool) -> bytes:
         descriptor = os.open(path, flags)
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror or error}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):  # before it becomes a file object: of a folder Python makes none
             raise Unreadable(f"{path}: not a regular file")
         if status.st_size > limit:
             raise Unreadable(f"{path}: larger than {limit} bytes")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(limit)
-        except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror or error}") from error
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror or error}") from error
+    finally:
+        os.close(descriptor)
 
 
 class BlockingIO(_Port):

@@ -16,8 +16,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import sys
 import threading
 import weakref
 import zlib
@@ -39,6 +41,7 @@ from azure.core.pipeline.policies import (
 from azure.core.rest import HttpRequest
 
 from ._messages import Response, Unreachable
+from ._old_urllib3 import is_old_urllib3, leave_names_to_urllib3, refuse_cut_bodies, wrong_name
 from ._routes import (
     Route,
     refuse_plain,
@@ -67,6 +70,7 @@ POOL_SIZE = 64
 ROUTES = 4
 """Routes with a TLS rule that one port keeps pipes for. A credential needs one at a time."""
 
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _TRANSPORT_OPTIONS = (
     "connection_timeout",
     "read_timeout",
@@ -87,6 +91,11 @@ class _PatientButBounded:
         options.setdefault("retry_backoff_max", LONGEST_PAUSE)
         super().__init__(**options)
         self._method_whitelist = frozenset(self._method_whitelist | {"POST"})  # type: ignore[has-type]
+
+    def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
+        # azure-core before 1.36 takes its own 120 seconds for this, whatever the constructor was given.
+        options.setdefault("retry_backoff_max", self.backoff_max)  # type: ignore[attr-defined]
+        return cast("dict[str, Any]", super().configure_retries(options))  # type: ignore[misc]
 
     def increment(self, settings: Any, response: Any = None, error: Optional[Exception] = None) -> bool:
         if error is not None and _certificate_refused(error):
@@ -146,7 +155,7 @@ def build_policies(options: Mapping[str, Any], retry: type) -> list[Any]:
     return policies
 
 
-class CorrelationIdPolicy(RequestIdPolicy):  # type: ignore[misc,type-arg]
+class CorrelationIdPolicy(RequestIdPolicy):
     """Sends the correlation id a flow made as the request id too: azure-core would make one more, from the clock and
     the network card. Only where the user says nothing about request ids."""
 
@@ -215,14 +224,18 @@ def trust_bundle(options: Mapping[str, Any], environ: Mapping[str, str]) -> Opti
     return None
 
 
-def tls_context(options: Mapping[str, Any], default_bundle: Optional[str]) -> ssl.SSLContext:
-    """The TLS context for these options, shared by the whole process. `default_bundle` None: the system's trust
-    store."""
+def tls_context(options: Mapping[str, Any], default_bundle: Optional[str], user: str) -> ssl.SSLContext:
+    """The TLS context for these options, shared by all connections of one kind. `default_bundle` None: the system's
+    trust store.
+
+    `user` is who will have it, urllib3 or aiohttp. They never share one: urllib3 may switch `check_hostname` off in the
+    context it is given and compare names itself (with LibreSSL, pyOpenSSL or a fingerprint), and aiohttp would not.
+    """
     verify = options.get("connection_verify", True)
     bundle = (trust_bundle(options, os.environ) or default_bundle) if verify is not False else None
     changed = os.stat(bundle).st_mtime_ns if bundle else 0  # noqa: PTH116
     cert = options.get("connection_cert")
-    key = (verify is False, bundle, changed, tuple(cert) if isinstance(cert, (list, tuple)) else cert)
+    key = (user, verify is False, bundle, changed, tuple(cert) if isinstance(cert, (list, tuple)) else cert)
     with _contexts_lock:
         context = _contexts.get(key)
         if context is None:
@@ -388,16 +401,18 @@ class AsyncPipe(_Pipe):
                 "run 'pip install azure-identity[aio]', or give the credential a transport of your own (transport=...)."
             ) from error
 
-        transport = AioHttpTransport if route is None else _async_routed_transport(route)
         settings = _transport_settings(options)
         if options.get("session") is not None:
+            transport = AioHttpTransport if route is None else _async_routed_transport(AioHttpTransport, route)
             return transport(session=options["session"], session_owner=options.get("session_owner", True), **settings)
+        transport = _async_proxy_transport() if _asks_environment(options, route) else AioHttpTransport
+        if route is not None:
+            transport = _async_routed_transport(transport, route)
         settings.pop("connection_cert", None)
         settings["connection_verify"] = True  # the connector's own context decides
-        connector = aiohttp.TCPConnector(ssl=_async_context(options, route))
+        connector = aiohttp.TCPConnector(**_connector_trust(options, route))
         self._session = aiohttp.ClientSession(
             connector=connector,
-            trust_env=_asks_environment(options, route),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
@@ -478,7 +493,8 @@ class RoutedPipes:
         self._pipes: dict[Route, Any] = {}
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._pipes.values()))
+        with _lock:
+            return iter(list(self._pipes.values()))
 
     def get(self, route: Route) -> Any:
         """The pipe of a route, or None if there is none that can be used."""
@@ -496,11 +512,13 @@ class RoutedPipes:
 
 
 class PipesByLoop:
-    """The pipes of one port, by event loop."""
+    """The pipes of one port, by event loop. Loops run in any thread, so whatever changes or walks the tables holds the
+    lock."""
 
     def __init__(self) -> None:
-        self._pipes: weakref.WeakKeyDictionary[Any, AsyncPipe] = weakref.WeakKeyDictionary()
-        self._routed: weakref.WeakKeyDictionary[Any, RoutedPipes] = weakref.WeakKeyDictionary()
+        # A web API keeps a port per user, so tables that most never need are not made. A pipe keeps its loop anyway.
+        self._pipes: dict[Any, AsyncPipe] = {}
+        self._routed: Optional[weakref.WeakKeyDictionary[Any, RoutedPipes]] = None
 
     def get(self) -> Optional[AsyncPipe]:
         import asyncio
@@ -508,13 +526,17 @@ class PipesByLoop:
         return self._pipes.get(asyncio.get_running_loop())
 
     def set(self, pipe: AsyncPipe) -> None:
-        self._pipes[pipe.loop] = pipe
+        with _lock:
+            self._pipes[pipe.loop] = pipe
 
     def routed(self) -> RoutedPipes:
         """Those of the running loop for requests with rules of their own."""
         import asyncio
 
-        return self._routed.setdefault(asyncio.get_running_loop(), RoutedPipes())
+        with _lock:
+            if self._routed is None:
+                self._routed = weakref.WeakKeyDictionary()
+            return self._routed.setdefault(asyncio.get_running_loop(), RoutedPipes())
 
     async def release(self, owner: Any) -> None:
         for pipe in self._all():
@@ -524,12 +546,16 @@ class PipesByLoop:
         """Let go of the pipes of event loops that are closed: a pipe keeps its loop, so nothing else would."""
         for pipe in self._all():
             if pipe.loop.is_closed():
-                self._pipes.pop(pipe.loop, None)
-                self._routed.pop(pipe.loop, None)
+                with _lock:
+                    self._pipes.pop(pipe.loop, None)
+                    if self._routed is not None:
+                        self._routed.pop(pipe.loop, None)
                 await pipe.release(owner)
 
     def _all(self) -> list[AsyncPipe]:
-        return [*self._pipes.values(), *(pipe for pipes in self._routed.values() for pipe in pipes)]
+        with _lock:
+            routed = [] if self._routed is None else list(self._routed.values())
+            return [*self._pipes.values(), *(pipe for pipes in routed for pipe in pipes)]
 
 
 def blocking_pipe(options: Mapping[str, Any], owner: Any, route: Optional[Route] = None) -> BlockingPipe:
@@ -601,18 +627,48 @@ def _transport_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _async_context(options: Mapping[str, Any], route: Optional[Route]) -> Any:
-    """What aiohttp's connector takes: a context of ours, or True for the one aiohttp has already loaded the system's
-    trust store into."""
-    plain = options.get("connection_verify", True) is True and not options.get("connection_cert")
-    if route is None and plain and trust_bundle(options, os.environ) is None:
-        return True
-    return _context(options, route, None)
+def _connector_trust(options: Mapping[str, Any], route: Optional[Route]) -> dict[str, Any]:
+    """What aiohttp's connector is told about trust: a context of ours, or nothing, so that it takes the one it has
+    already loaded the system's trust store into. Never `ssl=True`: before aiohttp 3.9.2 that turned verification off.
+    """
+    if route is not None and route.plain:
+        return {}
+    usual = options.get("connection_verify", True) is True and not options.get("connection_cert")
+    if route is None and usual and trust_bundle(options, os.environ) is None:
+        return {}
+    return {"ssl": _context(options, route, None, "aiohttp")}
 
 
-def _context(options: Mapping[str, Any], route: Optional[Route], default_bundle: Optional[str]) -> ssl.SSLContext:
+def _context(
+    options: Mapping[str, Any], route: Optional[Route], default_bundle: Optional[str], user: str
+) -> ssl.SSLContext:
     ruled = routed_context(route) if route is not None else None
-    return ruled or tls_context(options, default_bundle)
+    return ruled or tls_context(options, default_bundle, user)
+
+
+def with_environment_proxies(url: str, given: Optional[Mapping[str, str]]) -> dict[str, str]:
+    """Proxies by protocol: those given, and besides them those that the environment (or the system's settings) names
+    for the URL.
+
+    Both worlds read them as requests does, whose NO_PROXY may contain networks. Left to do it by themselves, requests
+    and aiohttp would also look for a .netrc file at every request (aiohttp in another thread), and send a password from
+    it to the authority.
+    """
+    proxies = dict(given or {})
+    if not _may_have_proxies():
+        return proxies
+    from requests.utils import get_environ_proxies
+
+    return {**get_environ_proxies(url, no_proxy=proxies.get("no_proxy")), **proxies}
+
+
+def _may_have_proxies() -> bool:
+    """Whether it is worth looking closer. Environments have hundreds of variables in some clusters."""
+    if sys.platform in ("win32", "darwin"):
+        from urllib.request import getproxies
+
+        return bool(getproxies())
+    return any(os.environ.get(name) for name in _PROXY_VARIABLES)
 
 
 def _asks_environment(options: Mapping[str, Any], route: Optional[Route]) -> bool:
@@ -620,15 +676,28 @@ def _asks_environment(options: Mapping[str, Any], route: Optional[Route]) -> boo
     return bool(options.get("use_env_settings", True)) and not (route is not None and route.direct)
 
 
-def _requests_session(options: Mapping[str, Any], route: Optional[Route] = None) -> Any:
-    import requests
+def _plain_adapter() -> Any:
+    """Connections without TLS. (A redirect to https, should somebody permit one, gets what requests trusts.)"""
+    from requests.adapters import HTTPAdapter
+
+    adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
+    if is_old_urllib3():
+        refuse_cut_bodies(adapter.poolmanager)
+    return adapter
+
+
+def _shared_trust_adapter(options: Mapping[str, Any], route: Optional[Route]) -> Any:
+    """Connections that may need TLS."""
     from requests.adapters import HTTPAdapter
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     bundle = DEFAULT_CA_BUNDLE_PATH if options.get("connection_verify", True) is not False else None
-    context = _context(options, route, bundle)
+    context = _context(options, route, bundle, "urllib3")
     verify = context.verify_mode is not ssl.CERT_NONE
     pool_options: dict[str, Any] = routed_pool_options(route) if route is not None else {}
+    old = is_old_urllib3()
+    if old:
+        leave_names_to_urllib3(context)
 
     class SharedTrustAdapter(HTTPAdapter):
         """Connections that all use one TLS context, instead of loading the trust store for each."""
@@ -636,10 +705,15 @@ def _requests_session(options: Mapping[str, Any], route: Optional[Route] = None)
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             kwargs.update(pool_options, ssl_context=context)
             super().init_poolmanager(*args, **kwargs)
+            if old:
+                refuse_cut_bodies(self.poolmanager)
 
         def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
             kwargs.update(pool_options, ssl_context=context)
-            return super().proxy_manager_for(proxy, **kwargs)
+            manager = super().proxy_manager_for(proxy, **kwargs)
+            if old:
+                refuse_cut_bodies(manager)
+            return manager
 
         def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
             # requests has mixed its own reading of the environment into `verify`; the context has been made from ours.
@@ -650,13 +724,29 @@ def _requests_session(options: Mapping[str, Any], route: Optional[Route] = None)
             super().cert_verify(conn, url, verify, None)
             conn.ca_certs = conn.ca_cert_dir = None  # the context has them; given here they would be loaded again
 
+    return SharedTrustAdapter(pool_maxsize=POOL_SIZE)
+
+
+def _requests_session(options: Mapping[str, Any], route: Optional[Route] = None) -> Any:
+    import requests
+
+    asks = _asks_environment(options, route)
+
+    class ProxySession(requests.Session):
+        """Reads nothing of the environment but its proxies."""
+
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            if asks:
+                proxies = with_environment_proxies(url, proxies)
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
     from http.cookiejar import DefaultCookiePolicy
 
-    session = requests.Session()
+    session = ProxySession()
     # The session is shared: what one credential's answer sets must not travel with another's request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.trust_env = _asks_environment(options, route)
-    adapter = SharedTrustAdapter(pool_maxsize=POOL_SIZE)
+    session.trust_env = False
+    adapter = _plain_adapter() if route is not None and route.plain else _shared_trust_adapter(options, route)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -683,10 +773,26 @@ def _routed_transport(route: Route) -> Any:
     return RoutedTransport
 
 
-def _async_routed_transport(route: Route) -> Any:
+def _async_proxy_transport() -> Any:
     from azure.core.pipeline.transport import AioHttpTransport
 
-    class RoutedTransport(AioHttpTransport):  # type: ignore[misc]
+    class ProxyTransport(AioHttpTransport):  # type: ignore[misc]
+        """Reads nothing of the environment but its proxies."""
+
+        async def send(self, request: Any, **kwargs: Any) -> Any:
+            if not kwargs.get("proxy"):
+                proxies = with_environment_proxies(request.url, kwargs.get("proxies"))
+                if "all" in proxies:
+                    # azure-core's transport looks for the URL's own protocol only.
+                    proxies = {"http": proxies["all"], "https": proxies["all"], **proxies}
+                kwargs["proxies"] = proxies
+            return await super().send(request, **kwargs)
+
+    return ProxyTransport
+
+
+def _async_routed_transport(transport: Any, route: Route) -> Any:
+    class RoutedTransport(transport):  # type: ignore[misc]
         """Keeps the rules of a route, whatever policies add to a request."""
 
         async def send(self, request: Any, **kwargs: Any) -> Any:
@@ -712,7 +818,7 @@ def _routed_arguments(route: Route, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _certificate_refused(error: BaseException) -> bool:
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+    return any(isinstance(cause, ssl.SSLCertVerificationError) or wrong_name(cause) for cause in _causes(error))
 
 
 # --- answers and failures ---
@@ -723,9 +829,14 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _body(raw: Any) -> bytes:
-    if hasattr(raw, "content"):
-        return cast(bytes, raw.content)
-    return cast(bytes, raw.body())  # a transport of the user's that answers with azure-core's older response
+    """The body of azure-core's response, of its older kind, or of a stand-in that has a text only, as many tests do."""
+    body = getattr(raw, "content", None)
+    if not isinstance(body, bytes) and callable(getattr(raw, "body", None)):
+        body = raw.body()
+    if not isinstance(body, bytes):
+        text = raw.text()
+        body = text.encode("utf-8") if isinstance(text, str) else b""
+    return body
 
 
 def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
@@ -759,6 +870,16 @@ _CUT = frozenset(
 )
 
 
+# Likewise for time that ran out, which azure-core before 1.35 does not tell from other failures.
+_SLOW_CONNECTING = frozenset(("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"))
+_SLOW_ANSWER = frozenset(("ReadTimeout", "ReadTimeoutError", "SocketTimeoutError", "ServerTimeoutError"))
+
+
+def _aiohttp_says(causes: list[BaseException], words: str) -> bool:
+    """Whether a failure begins with these words. aiohttp before 3.10 has fewer classes to tell them apart."""
+    return any(type(cause).__module__.startswith("aiohttp.") and str(cause).startswith(words) for cause in causes)
+
+
 def _unreachable(url: str, error: BaseException) -> Unreachable:
     """Say in one plain sentence why no answer came, the same for every transport."""
     import socket
@@ -775,6 +896,8 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
         # aiohttp's own kind has the message only in the error it wraps.
         if isinstance(cause, ssl.SSLCertVerificationError) and getattr(cause, "verify_message", None):
             return Unreachable(url, f"the server's certificate is not trusted ({cause.verify_message})", kind="tls")
+        if wrong_name(cause):
+            return Unreachable(url, f"the server's certificate is not trusted ({wrong_name(cause)})", kind="tls")
     failures = [
         cause
         for cause in causes
@@ -787,14 +910,16 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
         return Unreachable(url, "the host name cannot be resolved")
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return Unreachable(url, "the connection was refused")
-    if isinstance(error, ServiceRequestTimeoutError):
-        return Unreachable(url, "connecting took too long", kind="timeout")
-    if isinstance(error, ServiceResponseTimeoutError):
-        return Unreachable(url, "the answer took too long", kind="timeout")
-    if any(isinstance(cause, ConnectionResetError) for cause in causes):
-        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
     kinds = {type(cause).__name__ for cause in causes}
-    if kinds & _CUT or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
+    slow = isinstance(error, ServiceRequestTimeoutError) or kinds & _SLOW_CONNECTING
+    if slow or _aiohttp_says(causes, "Connection timeout"):
+        return Unreachable(url, "connecting took too long", kind="timeout")
+    if isinstance(error, ServiceResponseTimeoutError) or kinds & _SLOW_ANSWER:
+        return Unreachable(url, "the answer took too long", kind="timeout")
+    if any(isinstance(cause, OSError) and cause.errno == errno.ECONNRESET for cause in causes):
+        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
+    cut = kinds & _CUT or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes)
+    if cut or _aiohttp_says(causes, "Response payload is not completed"):
         return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
     if kinds & {"BadStatusLine", "BadHttpMessage"}:
         return Unreachable(url, "the answer is not HTTP", kind="response")
@@ -807,5 +932,7 @@ def _unreachable(url: str, error: BaseException) -> Unreachable:
         return Unreachable(url, "the answer took too long", kind="timeout")
     for cause in causes:
         if isinstance(cause, OSError) and cause.strerror:
+            if cause.strerror.startswith("[SSL:"):  # aiohttp before 3.10 keeps only the words
+                return Unreachable(url, f"the TLS connection failed ({cause.strerror})", kind="tls")
             return Unreachable(url, cause.strerror[:1].lower() + cause.strerror[1:])
     return Unreachable(url, f"no connection ({type(causes[-1]).__name__})")

@@ -80,7 +80,7 @@ class AuthenticationRecord:
         if not isinstance(document, dict):
             raise ValueError("An authentication record must be a JSON object.")
         version = document.get("version")
-        if version not in SUPPORTED_VERSIONS:
+        if not isinstance(version, str) or version not in SUPPORTED_VERSIONS:
             supported = ", ".join(sorted(SUPPORTED_VERSIONS))
             raise ValueError(
                 f"The authentication record has version {version!r}, which is not supported. Supported versions: "

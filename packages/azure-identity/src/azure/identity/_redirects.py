@@ -97,9 +97,17 @@ class RedirectListener:
                 if left <= 0:
                     return None
 
-    def show(self, title: str, text: str, success: bool) -> None:
-        """Show the browser that waits how the sign-in ended. Returns when it has the page, or if none waits."""
-        self._say(Page(200 if success else 400, page(title, text, success=success)))
+    def show(self, failure: Optional[str]) -> None:
+        """Show the browser that waits how the sign-in ended: well (None), or why not.
+
+        Returns when the browser has the page, or if none waits.
+        """
+        if failure is None:
+            text = "You can close this page and go back to the program."
+            self._say(Page(200, page("You are signed in", text, success=True)))
+        else:
+            text = "The program could not sign you in. You can close this page and go back to it."
+            self._say(Page(400, page("Sign-in failed", text, failure, success=False)))
         if self._answered:
             self._delivered.wait(DELIVERY_TIMEOUT)
 
@@ -284,23 +292,41 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-  :root {{ color-scheme: light dark; }}
-  body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.05rem/1.5 system-ui, sans-serif;
-          background: Canvas; color: CanvasText; }}
-  main {{ box-sizing: border-box; width: min(34rem, 100%); padding: 1.5rem 2rem 2rem; border-top: .3rem solid {color};
-  }} h1 {{ font-size: 1.5rem; margin: 0 0 .5rem; }}
+  :root {{ color-scheme: light dark; --ground: #f0f2f5; --card: #fff; --text: #1b1b1f; --quiet: #565a61;
+           --line: #d5d8dd; --good: #0e700e; --bad: #b00020; --on: #fff; }}
+  @media (prefers-color-scheme: dark) {{
+    :root {{ --ground: #16181c; --card: #212429; --text: #f1f2f4; --quiet: #b3b8c0; --line: #3a3f47;
+             --good: #6fce6f; --bad: #ff9aa2; --on: #16181c; }}
+  }}
+  * {{ box-sizing: border-box; }}
+  body {{ margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 1rem;
+          grid-template-columns: min(32rem, 100%); background: var(--ground); color: var(--text);
+          font: 1rem/1.5 system-ui, sans-serif; }}
+  main {{ background: var(--card); border-radius: .75rem; padding: 2rem; box-shadow: 0 1px 6px rgb(0 0 0 / .18); }}
+  h1 {{ font-size: 1.5rem; line-height: 1.25; font-weight: 600; margin: 0 0 .75rem; display: flex; gap: .75rem;
+        align-items: center; }}
+  h1::before {{ content: "{mark}"; flex: none; width: 2.25rem; height: 2.25rem; border-radius: 50%; display: grid;
+                place-content: center; font-size: 1.25rem; background: var(--{kind}); color: var(--on); }}
   p {{ margin: 0; overflow-wrap: anywhere; white-space: pre-line; }}
+  p + p {{ margin-top: 1.25rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .875rem;
+           color: var(--quiet); }}
 </style>
 </head>
-<body><main><h1>{title}</h1><p>{text}</p></main></body>
+<body><main><h1>{title}</h1><p>{text}</p>{details}</main></body>
 </html>
 """
 
 
-def page(title: str, text: str, *, success: bool) -> bytes:
-    """A page of one heading and one paragraph."""
-    color = "#107c10" if success else "#c50f1f"
-    return _PAGE.format(title=html.escape(title), text=html.escape(text), color=color).encode("utf-8", "replace")
+def page(title: str, text: str, details: str = "", *, success: bool) -> bytes:
+    """A page of one heading and one or two paragraphs."""
+    content = _PAGE.format(
+        title=html.escape(title),
+        text=html.escape(text),
+        details=f"<p>{html.escape(details)}</p>" if details else "",
+        kind="good" if success else "bad",
+        mark="\\2713" if success else "!",
+    )
+    return content.encode("utf-8", "replace")
 
 
 _NOT_FOUND = Page(404, page("Nothing here", "This is not the answer the program waits for.", success=False))

@@ -43,6 +43,8 @@ class Route(NamedTuple):
 
     direct: bool
     tls: Optional[Tls] = None
+    plain: bool = False
+    """Whether it is plain http on this machine or its link, so that no trust store needs to be loaded for it."""
 
     def replaces(self, other: Route) -> bool:
         """Whether this is `other` after its authorities were renewed."""
@@ -59,7 +61,7 @@ def route_of(request: Request) -> Optional[Route]:
     """
     tls = request.tls
     if tls is None:
-        return Route(True) if request.direct else None
+        return Route(True, plain=request.url.lower().startswith("http://")) if request.direct else None
     if tls.thumbprint is None:
         return Route(request.direct, tls)
     if tls.server_name is not None or tls.ca_pem is not None:

@@ -283,3 +283,13 @@ def refuse_near_misses(owner: str, given: Mapping[str, Any], parameters: Sequenc
         close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
         if close:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}; did you mean {close[0]!r}?")
+
+
+def refuse_line_breaks(given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a header with a control character, which would end it and begin another (RFC 9110, 5.5)."""
+    headers = given.get("headers")
+    fields: dict[str, Any] = {f"headers[{name!r}]": value for name, value in (dict(headers) if headers else {}).items()}
+    fields.update({name: given[name] for name in ("user_agent", "base_user_agent") if name in given})
+    for name, value in fields.items():
+        if isinstance(value, str) and any(character in value for character in "\r\n\0"):
+            raise ValueError(f"{name} must be one line of text, as it becomes an HTTP header.")

@@ -306,7 +306,7 @@ class SyncSignIn:
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AuthenticationRecord:
-        """Ask the person to sign in, whatever is cached.
+        """Ask the person to sign in, whatever is cached. Who signs in is the account of the tokens from then on.
 
         :keyword scopes: what to consent to. Default: access to the cloud's resource manager.
         :paramtype scopes: list[str]
@@ -317,10 +317,18 @@ class SyncSignIn:
         :rtype: ~azure.identity.AuthenticationRecord
         :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
         :raises ~azure.identity.CredentialUnavailableError: it could not begin.
+        :raises ValueError: a scope, the tenant or the claims are malformed.
+        :raises TypeError: `scopes` is a single string, or a keyword looks like a misspelt one.
         """
         shell: Any = self
-        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae)
-        return shell._run(shell._authenticate(shell._port, ask))  # type: ignore[no-any-return]
+        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae, kwargs)
+        try:
+            record: AuthenticationRecord = shell._run(shell._authenticate(shell._port, ask))
+        except Exception as error:
+            log_failure(_LOGGER, shell._who, ask, error)
+            raise
+        log_success(_LOGGER, shell._who, ask, None)
+        return record
 
 
 class AsyncSignIn:
@@ -335,7 +343,7 @@ class AsyncSignIn:
         enable_cae: bool = False,
         **kwargs: Any,
     ) -> AuthenticationRecord:
-        """Ask the person to sign in, whatever is cached.
+        """Ask the person to sign in, whatever is cached. Who signs in is the account of the tokens from then on.
 
         :keyword scopes: what to consent to. Default: access to the cloud's resource manager.
         :paramtype scopes: list[str]
@@ -346,7 +354,15 @@ class AsyncSignIn:
         :rtype: ~azure.identity.AuthenticationRecord
         :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
         :raises ~azure.identity.CredentialUnavailableError: it could not begin.
+        :raises ValueError: a scope, the tenant or the claims are malformed.
+        :raises TypeError: `scopes` is a single string, or a keyword looks like a misspelt one.
         """
         shell: Any = self
-        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae)
-        return await shell._run(shell._authenticate(shell._port, ask))  # type: ignore[no-any-return]
+        ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae, kwargs)
+        try:
+            record: AuthenticationRecord = await shell._run(shell._authenticate(shell._port, ask))
+        except Exception as error:
+            log_failure(_LOGGER, shell._who, ask, error)
+            raise
+        log_success(_LOGGER, shell._who, ask, None)
+        return record

@@ -102,18 +102,27 @@ class RedactedTracePolicy(NetworkTraceLoggingPolicy):
 
 
 def shown_url(url: str) -> str:
-    """The URL with the values of unknown query parameters replaced."""
-    parts = urlsplit(url)
+    """The URL without its fragment, and with the values of unknown query parameters replaced."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
     query = [
         (name, value if name in SHOWN_FIELDS else HIDDEN)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     ]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
 
 
 def shown_headers(headers: Mapping[str, str]) -> str:
     """One header a line."""
-    return "\n".join(f"{name}: {value if name.lower() in SHOWN_HEADERS else HIDDEN}" for name, value in headers.items())
+    return "\n".join(f"{name}: {_shown_header(name.lower(), value)}" for name, value in headers.items())
+
+
+def _shown_header(name: str, value: str) -> str:
+    if name == "location":  # its query and fragment can carry codes and tokens
+        return shown_url(value)
+    return value if name in SHOWN_HEADERS else HIDDEN
 
 
 def shown_body(body: Any, headers: Mapping[str, str]) -> str:

@@ -13,6 +13,9 @@ def public(name: str, package: str = "azure.identity") -> Callable[[Class], Clas
     def decorate(cls: Class) -> Class:
         cls.__name__ = cls.__qualname__ = name
         cls.__module__ = package
+        init = vars(cls.__mro__[1]).get("__init__")
+        if init is not None:  # both faces share it, and Python's own errors about arguments name it
+            init.__qualname__ = f"{name}.__init__"
         if cls.__doc__ is None:
             cls.__doc__ = next((base.__doc__ for base in cls.__mro__[1:] if base.__doc__), None)
         return cls

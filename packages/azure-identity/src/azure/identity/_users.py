@@ -13,7 +13,7 @@ the way the credential is made for, unless the program said not to (`disable_aut
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Hashable, Iterable, Mapping, Optional
 
 from . import _settings
 from ._cache.refresh_tokens import RefreshToken, RefreshTokens
@@ -69,6 +69,8 @@ class UserFlow(EntraFlow):
     _refresh_tokens_: Optional[RefreshTokens] = None
     _record: Optional[AuthenticationRecord] = None
     _automatic = True
+    _switches = 0
+    """How often another account has signed in than the one before."""
     _needs_account = True
     """Whether an answer that does not say whose token it is is an error."""
 
@@ -102,6 +104,10 @@ class UserFlow(EntraFlow):
     def _subject(self, ask: TokenRequest) -> str:
         return self._record.home_account_id if self._record is not None else ""
 
+    def _flight(self, ask: TokenRequest, key: Optional[TokenKey]) -> Hashable:
+        # Whoever asked before the first account was known, and after, asks for the same.
+        return super()._flight(ask, key and key._replace(subject=f"account {self._switches}"))
+
     def _keep(self, key: TokenKey, token: Token, now: int) -> Entry:
         # The account may have been unknown, or another one, when the key was made.
         owner = token.home_account_id if isinstance(token, AccountToken) else key.subject
@@ -116,12 +122,17 @@ class UserFlow(EntraFlow):
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         while True:
-            record, refused = self._record, None
+            # Somebody may have signed in while this request waited: their token is under a key that was not known then.
+            fresh = self._just_kept(io, ask)
+            if fresh is not None:
+                return fresh
+            record = self._record
+            refused: Optional[AuthenticationFailedError] = None
             if record is not None:
                 try:
                     token = await self._renew(io, ask, record)
                 except _Refused as error:
-                    refused = error.reason
+                    refused = error.reason()
                 else:
                     if token is not None:
                         return _owned(token, record.home_account_id)
@@ -131,19 +142,13 @@ class UserFlow(EntraFlow):
                 if not flight.shared:
                     flight.result = _essence(ask)
                     return await self._sign_in(io, self._stepped_up(ask, refused))
-            # Somebody has just signed in. Their token may be the one that was asked for here, or renew to it.
-            fresh = self._just_kept(io, ask)
-            if fresh is not None:
-                return fresh
 
     def _just_kept(self, io: FlowIO, ask: TokenRequest) -> Optional[Token]:
         key = self._key(ask)
         entry = self._cache.get(key) if key is not None and not ask.claims else None
         return entry.token if entry is not None and io.now() < entry.fresh_until else None
 
-    def _required(
-        self, ask: TokenRequest, refused: Optional[AuthenticationFailedError]
-    ) -> AuthenticationRequiredError:
+    def _required(self, ask: TokenRequest, refused: Optional[AuthenticationFailedError]) -> AuthenticationRequiredError:
         """Nothing more can be had without the person."""
         from ._errors import AuthenticationRequiredError, help_link
 
@@ -180,7 +185,7 @@ class UserFlow(EntraFlow):
     async def _renew(self, io: FlowIO, ask: TokenRequest, record: AuthenticationRecord) -> Optional[Token]:
         """A token by the account's refresh tokens; None if there are none.
 
-        Raises _Refused when the person has to sign in again.
+        Raises _Refused, with the refusal as its cause, when the person has to sign in again.
         """
         from ._errors import AuthenticationFailedError
         from ._protocols.users import anchor, refresh_form, refresh_token_of, user_scopes
@@ -202,12 +207,10 @@ class UserFlow(EntraFlow):
                     self._refresh_tokens.put(cloud, home, renewed)
                 return granted.token
         if last is not None:
-            raise _Refused(last)
+            raise _Refused from last
         return None
 
-    def _note_refusal(
-        self, error: AuthenticationFailedError, cloud: str, home: str, candidate: RefreshToken
-    ) -> None:
+    def _note_refusal(self, error: AuthenticationFailedError, cloud: str, home: str, candidate: RefreshToken) -> None:
         """Do not send again what will be refused again."""
         if error.suberror == _NOT_IN_FAMILY and candidate.client_id != self._client_id:
             self._refresh_tokens.leave_family(self._client_id)
@@ -239,7 +242,8 @@ class UserFlow(EntraFlow):
 
     def _switch_to(self, record: AuthenticationRecord) -> None:
         before, self._record = self._record, record
-        if before is None or before.home_account_id != record.home_account_id:
+        if before is not None and before.home_account_id != record.home_account_id:
+            self._switches += 1
             self._cache.forget_others(record.home_account_id)
 
     # --- authenticate
@@ -295,6 +299,16 @@ class UserFlow(EntraFlow):
                 return self._record  # the same was being asked just then
 
 
+def seconds_to_wait(timeout: float) -> float:
+    """How long to wait for a person.
+
+    :raises ValueError: `timeout` is not a positive number of seconds.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ValueError(f"timeout must be a positive number of seconds to wait for the person, but it is {timeout!r}.")
+    return timeout
+
+
 def _essence(ask: TokenRequest) -> TokenRequest:
     """Equal for requests that ask a person for the same."""
     return ask._replace(context=ALONE, method="", patient=True)
@@ -315,8 +329,10 @@ def _conclude(error: Exception) -> None:
 
 
 class _Refused(Exception):
-    """The account's refresh tokens were refused."""
+    """The account's refresh tokens were refused; the cause says how."""
 
-    def __init__(self, reason: AuthenticationFailedError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+    def reason(self) -> Optional[AuthenticationFailedError]:
+        """The refusal."""
+        from ._errors import AuthenticationFailedError
+
+        return self.__cause__ if isinstance(self.__cause__, AuthenticationFailedError) else None

@@ -61,7 +61,7 @@ _PAGE = """<!doctype html>
 <h1>{heading}</h1>
 {body}
 </main>
-<footer>entra-emulator, a local stand-in for tests. Use test accounts alone.</footer>
+<footer>entra-emulator, a local stand&#8209;in for tests. Use test accounts alone.</footer>
 {script}</body>
 </html>
 """

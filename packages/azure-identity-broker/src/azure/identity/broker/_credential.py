@@ -1,33 +1,42 @@
-"""The account of the operating system's broker. Nothing on the wire from here: msal talks to the broker's runtime.
+"""The account of the operating system's broker, through msal, which talks to the broker's runtime.
 
-Silent means silent: with `disable_interactive_fallback=True` the broker is asked with `prompt=none` and nothing else is
-tried; in particular no browser is opened, which is why a client that did not get a working broker is refused before it
-is asked.
+On the wire: msal reads the authority's OpenID configuration once per tenant; the rest is between the broker and the
+authority. Without a broker msal opens the web browser, unless `disable_interactive_fallback` is set: then nothing is
+tried but the broker, with `prompt=none`, and a machine without one is refused before anything is asked.
 """
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import TYPE_CHECKING, Any, Mapping, Optional, TypedDict, Union
 
 from azure.core.credentials import TokenRequestOptions
 
-from azure.identity._cache.memory import TokenKey
-from azure.identity._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from azure.identity import InteractiveBrowserCredential, _settings
+from azure.identity._credentials.browser import InteractiveBrowserFlow
 from azure.identity._errors import AuthenticationFailedError, CredentialUnavailableError, help_link, redacted
 from azure.identity._messages import IN_DEFAULT_CHAIN, Token, TokenRequest
-from azure.identity._protocols.entra import Granted, whole
+from azure.identity._msal_bridge import MsalHttp, granted, msal, renewed, runtime_problem
 from azure.identity._protocols.scopes import CAE_CAPABILITY
-from azure.identity._shells import SyncCredential, SyncSignIn
 from azure.identity._twins import public
-from azure.identity._users import UserFlow
+from azure.identity._users import _Refused
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from azure.identity import AuthenticationRecord
     from azure.identity._io import FlowIO
+    from azure.identity._protocols.entra import Granted
     from azure.identity._settings import SignInOptions
+
+_PARAMETERS = (
+    "parent_window_handle",
+    "use_default_broker_account",
+    "enable_msa_passthrough",
+    "disable_interactive_fallback",
+)
+_POP_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
 
 class PopOptions(TypedDict, total=False):
@@ -42,10 +51,11 @@ class PopTokenRequestOptions(TokenRequestOptions, total=False):
     """Options of `get_token_info` that ask for a proof-of-possession token."""
 
     pop: Union[bool, Mapping[str, str]]
-    """`resource_request_method`, `resource_request_url` and `nonce` of the request the token is for."""
+    """`resource_request_method`, `resource_request_url` and `nonce` of the request the token is for, all three (see
+    `PopOptions`). False: an ordinary token."""
 
 
-class BrokerFlow(UserFlow):
+class BrokerFlow(InteractiveBrowserFlow):
     """Authenticates a person through the operating system's authentication broker.
 
     Where there is no broker, the web browser is used instead, unless `disable_interactive_fallback` is set.
@@ -75,6 +85,9 @@ class BrokerFlow(UserFlow):
     :raises TypeError: a keyword looks like a misspelt one.
     """
 
+    _transient = (*InteractiveBrowserFlow._transient, "_applications_")
+    _applications_: Optional[dict[tuple[str, bool], Any]] = None
+
     def __init__(
         self,
         *,
@@ -91,27 +104,28 @@ class BrokerFlow(UserFlow):
         disable_automatic_authentication: bool = False,
         **options: Unpack[SignInOptions],
     ) -> None:
-        from azure.identity._credentials.browser import _parse_redirect
-
+        _settings.refuse_near_misses(self._who, options, _PARAMETERS)
         super().__init__(
-            tenant_id,
-            client_id or DEVELOPER_SIGN_ON_CLIENT_ID,
-            options,
-            _PARAMETERS,
-            record=authentication_record,
-            automatic=not disable_automatic_authentication,
+            tenant_id=tenant_id,
+            client_id=client_id,
+            login_hint=login_hint,
+            redirect_uri=redirect_uri,
+            timeout=timeout,
+            authentication_record=authentication_record,
+            disable_automatic_authentication=disable_automatic_authentication,
+            **options,
         )
         self._window = parent_window_handle
         self._use_default_account = use_default_broker_account
         self._passthrough = enable_msa_passthrough
         self._silent_only = disable_interactive_fallback
-        self._login_hint = login_hint
-        self._port_number = _parse_redirect(redirect_uri)[1] if redirect_uri else None
-        self._timeout = timeout
+        # Whose token it is matters for renewing it later, which a silent credential leaves to the broker.
+        self._needs_account = not disable_interactive_fallback
+        self._expected = authentication_record.home_account_id if authentication_record is not None else None
 
-    def _key(self, ask: TokenRequest) -> Optional[TokenKey]:
-        # A proof-of-possession token is for one request of one nonce: keeping it would be of no use.
-        return None if ask.extra.get("pop") else super()._key(ask)  # type: ignore[return-value]
+    def _check(self, ask: TokenRequest) -> None:
+        super()._check(ask)
+        _check_pop(ask.extra.get("pop"))
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         if self._silent_only:
@@ -119,91 +133,132 @@ class BrokerFlow(UserFlow):
             return await self._sign_in(io, ask)
         return await super()._acquire(io, ask)
 
+    async def _renew(self, io: FlowIO, ask: TokenRequest, record: AuthenticationRecord) -> Optional[Token]:
+        """The broker, or msal's own cache, has what renews the account's tokens."""
+        began = io.now()
+        application = await io.work(self._application, io, ask)
+        scheme = _pop_scheme(ask.extra.get("pop"))
+        result = await io.work(renewed, application, record, ask.scopes, ask.claims, scheme)
+        if not result:
+            return None
+        answer = granted(result, began)
+        if answer is None:
+            raise _Refused from AuthenticationFailedError(self._reason_in(result), claims=result.get("claims"))
+        return answer.token
+
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
         scheme = _pop_scheme(ask.extra.get("pop"))
         began = io.now()
-        application = await io.work(self._application, ask)
+        application = await io.work(self._application, io, ask)
         arguments: dict[str, Any] = {
             "scopes": list(ask.scopes),
             "login_hint": self._login_hint,
             "claims_challenge": ask.claims,
             "timeout": self._timeout,
-            "port": self._port_number,
+            "port": self._redirect[1] if self._redirect else None,
             "parent_window_handle": self._window,
             "enable_msa_passthrough": self._passthrough,
             "auth_scheme": scheme,
         }
         result: Mapping[str, Any] = {}
-        if self._use_default_account:
-            result = await io.work(self._ask_broker, application, {**arguments, "prompt": "none"}, self._silent_only)
+        # Without a broker, prompt=none would open the web browser and wait in vain.
+        if self._use_default_account and has_broker(application):
+            result = await io.work(self._ask_msal, application, {**arguments, "prompt": "none"}, self._silent_only)
         if "access_token" not in result and not self._silent_only:
-            result = await io.work(self._ask_broker, application, {**arguments, "prompt": "select_account"}, True)
-        return self._granted(ask, result, began)
+            arguments["prompt"] = "select_account"
+            try:
+                result = await io.work(self._ask_msal, application, arguments, True)
+            except CredentialUnavailableError:
+                # Outside Windows the runtime may be there without a broker that it could talk to.
+                if scheme is not None or not has_broker(application) or sys.platform == "win32" or is_wsl():
+                    raise
+                application = await io.work(self._application, io, ask, False)
+                result = await io.work(self._ask_msal, application, arguments, True)
+        answer = granted(result, began)
+        if answer is None:
+            raise self._failure(ask, self._reason_in(result))
+        self._check_account(ask, answer)
+        return answer
 
-    def _application(self, ask: TokenRequest) -> Any:
-        import msal
-
-        tenant = self._tenant_for(ask)
-        try:
-            application = msal.PublicClientApplication(
-                self._client_id,
-                authority=f"{self._authority.url}/{tenant}",
-                client_capabilities=[CAE_CAPABILITY] if ask.cae else None,
-                instance_discovery=False if self._trusted or not self._authority.needs_discovery else None,
-                enable_broker_on_windows=True,
-                enable_broker_on_mac=True,
-                enable_broker_on_linux=True,
-                enable_broker_on_wsl=True,
-            )
-        except (ImportError, OSError) as error:
-            # A runtime whose libraries are missing surfaces as OSError.
-            raise CredentialUnavailableError(
-                f"{self._who}: the authentication broker's runtime cannot be loaded: {redacted(str(error))} "
-                    f"{help_link('broker')}"
-            ) from error
+    def _application(self, io: Any, ask: TokenRequest, broker: bool = True) -> Any:
+        """msal's application for the request's tenant, which keeps the accounts that signed in. `broker=False` replaces
+        one whose broker turned out not to work."""
+        key = (self._tenant_for(ask), ask.cae)
+        applications = self._applications_
+        if applications is None:
+            applications = self.__dict__.setdefault("_applications_", {})
+        if not broker:
+            applications[key] = self._new_application(io, *key, broker=False)
+        elif key not in applications:
+            problem = runtime_problem()
+            if self._silent_only and problem is not None:
+                raise self._no_broker(problem)
+            applications.setdefault(key, self._new_application(io, *key, broker=problem is None))
+        application = applications[key]
         if self._silent_only and not has_broker(application):
-            raise CredentialUnavailableError(
-                f"{self._who}: there is no authentication broker on this machine. {help_link('broker')}"
-            )
+            raise self._no_broker("msal does not use it with this authority or on this machine")
         return application
 
-    def _ask_broker(self, application: Any, arguments: dict[str, Any], last: bool) -> Mapping[str, Any]:
+    def _new_application(self, io: Any, tenant: str, cae: bool, *, broker: bool) -> Any:
+        try:
+            return msal().PublicClientApplication(
+                self._client_id,
+                authority=f"{self._authority.url}/{tenant}",
+                client_capabilities=[CAE_CAPABILITY] if cae else None,
+                instance_discovery=False if self._trusted or not self._authority.needs_discovery else None,
+                http_client=MsalHttp(io),
+                enable_broker_on_windows=broker,
+                enable_broker_on_mac=broker,
+                enable_broker_on_linux=broker,
+                enable_broker_on_wsl=broker,
+            )
+        except (ValueError, OSError) as error:
+            # msal could not confirm the authority or the tenant.
+            raise AuthenticationFailedError(
+                f"{self._who}: Authentication failed: {redacted(str(error))} {help_link('broker')}"
+            ) from error
+
+    def _ask_msal(self, application: Any, arguments: dict[str, Any], last: bool) -> Mapping[str, Any]:
         try:
             result = application.acquire_token_interactive(**arguments)
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError) as error:
             if not last:
                 return {}
-            raise CredentialUnavailableError(f"{self._who}: Couldn't start an HTTP server: {error}") from error
-        except (RuntimeError, ValueError) as error:
-            if not last:
-                return {}
+            what = "Couldn't start an HTTP server" if isinstance(error, OSError) else "Failed to authenticate user"
             raise CredentialUnavailableError(
-                f"{self._who}: Failed to authenticate user with the broker: {redacted(str(error))} "
-                    f"{help_link('broker')}"
+                f"{self._who}: {what}: {redacted(str(error))} {help_link('broker')}"
             ) from error
         return result or {}
 
-    def _granted(self, ask: TokenRequest, result: Mapping[str, Any], began: int) -> Granted:
-        token, lifetime = result.get("access_token"), whole(result.get("expires_in"))
-        if not isinstance(token, str) or not token or lifetime is None:
-            said = redacted(str(result.get("error_description") or "Failed to authenticate user"))
-            kind = CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError
-            raise kind(f"{self._who}: Authentication failed: {said} {help_link('broker')}")
-        refresh_on = whole(result.get("refresh_on"))
-        answer = Token(token, began + lifetime, refresh_on, str(result.get("token_type") or "Bearer"))
-        return Granted(answer, {"id_token": result.get("id_token"), "client_info": result.get("client_info")})
+    def _check_account(self, ask: TokenRequest, answer: Granted) -> None:
+        """Refuse the default account's token where another account is expected."""
+        if not self._silent_only or self._expected is None:
+            return
+        from azure.identity._protocols.users import parse_account
 
+        account = parse_account(answer.body, self._client_id, self._authority, self._tenant_for(ask))
+        if account is not None and account.home_account_id.lower() != self._expected.lower():
+            raise self._failure(
+                ask,
+                f"{self._who}: the broker's default account is not the one of the authentication record. "
+                f"{help_link('broker')}",
+            )
 
-_PARAMETERS = (
-    "parent_window_handle",
-    "use_default_broker_account",
-    "enable_msa_passthrough",
-    "disable_interactive_fallback",
-    "login_hint",
-    "redirect_uri",
-    "authentication_record",
-    "disable_automatic_authentication",
-)
+    def _reason_in(self, result: Mapping[str, Any]) -> str:
+        """What msal says went wrong."""
+        if not result and self._silent_only and not self._use_default_account:
+            reason = "disable_interactive_fallback leaves nothing to try without use_default_broker_account"
+        else:
+            reason = redacted(str(result.get("error_description") or result.get("error") or "the user gave no answer"))
+        return f"{self._who}: Authentication failed: {reason.rstrip('.')}. {help_link('broker')}"
+
+    def _failure(self, ask: TokenRequest, message: str) -> Exception:
+        return (CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError)(message)
+
+    def _no_broker(self, problem: str) -> Exception:
+        return CredentialUnavailableError(
+            f"{self._who}: no authentication broker can be used here: {problem}. {help_link('broker')}"
+        )
 
 
 def has_broker(application: Any) -> bool:
@@ -211,22 +266,39 @@ def has_broker(application: Any) -> bool:
     return bool(getattr(application, "_enable_broker", False))
 
 
+def is_wsl() -> bool:
+    """Whether this is Windows Subsystem for Linux, by the rule msal uses."""
+    return sys.platform == "linux" and "microsoft" in platform.uname().release.lower()
+
+
+def _check_pop(pop: Any) -> None:
+    """Refuse options for a proof-of-possession token that no broker could make one from."""
+    if not pop:
+        return
+    if not isinstance(pop, Mapping):
+        raise ValueError(
+            "pop must be a mapping with resource_request_method, resource_request_url and nonce of the request the "
+            f"token is for, but it is {pop!r}."
+        )
+    missing = [name for name in PopOptions.__annotations__ if not isinstance(pop.get(name), str) or not pop[name]]
+    if missing:
+        raise ValueError(f"pop lacks {', '.join(missing)} of the request the token is for.")
+    if pop["resource_request_method"] not in _POP_METHODS:
+        raise ValueError(f"pop: resource_request_method must be one of {', '.join(_POP_METHODS)}.")
+
+
 def _pop_scheme(pop: Any) -> Any:
     if not pop:
         return None
-    if not isinstance(pop, Mapping):
-        raise ValueError(
-            "pop must hold resource_request_method, resource_request_url and nonce of the request the token is for."
-        )
     if sys.platform == "linux":
-        raise CredentialUnavailableError("The broker on Linux issues no proof-of-possession tokens.")
-    import msal
-
-    return msal.PopAuthScheme(
-        http_method=pop.get("resource_request_method"), url=pop.get("resource_request_url"), nonce=pop.get("nonce")
+        raise CredentialUnavailableError(
+            f"The broker on Linux issues no proof-of-possession tokens. {help_link('broker')}"
+        )
+    return msal().PopAuthScheme(
+        http_method=pop["resource_request_method"], url=pop["resource_request_url"], nonce=pop["nonce"]
     )
 
 
 @public("InteractiveBrowserBrokerCredential", "azure.identity.broker")
-class InteractiveBrowserBrokerCredential(BrokerFlow, SyncSignIn, SyncCredential):
+class InteractiveBrowserBrokerCredential(BrokerFlow, InteractiveBrowserCredential):
     __doc__ = BrokerFlow.__doc__

@@ -76,7 +76,7 @@ def _after_fork() -> None:
     # A thread of the parent may have held a lock, or been renewing a token; it does not exist in the child. The tokens
     # are good there too.
     for cache in _caches:
-        cache._lock = threading.Lock()
+        cache._lock = threading.RLock()
         for entry in cache._entries.values():
             entry.renewing = False
 
@@ -93,7 +93,8 @@ class TokenCache:
         self._expiries: list[tuple[int, int, TokenKey]] = []
         self._order = 0
         self._limit = limit
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector may throw away the coroutine of a renewal in the thread that holds it.
+        self._lock = threading.RLock()
         _caches.add(self)
 
     def __len__(self) -> int:
@@ -135,6 +136,12 @@ class TokenCache:
         """An acquisition that was to replace `entry` began at `now`, and failed."""
         with self._lock:
             entry.last_attempt = now
+
+    def forget_others(self, subject: str) -> None:
+        """Forget the tokens of all but `subject`. Faces that remember one must ask again."""
+        with self._lock:
+            for key in [key for key in self._entries if key.subject != subject]:
+                self._entries.pop(key).fresh_until = 0
 
     def clear(self) -> None:
         """Forget every token."""

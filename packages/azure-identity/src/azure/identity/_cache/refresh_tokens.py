@@ -34,13 +34,15 @@ class RefreshTokens:
     def put(self, cloud: str, home_account_id: str, token: RefreshToken) -> None:
         """Keep a token in place of the one it renews."""
         slot = f"family {token.family_id}" if token.family_id else token.client_id
-        self._tokens.setdefault((cloud, home_account_id), {})[slot] = token
+        slots = self._tokens.setdefault((cloud, home_account_id), {})
+        slots.pop(slot, None)  # so that the newest is the last
+        slots[slot] = token
         if token.family_id:
             self._not_in_family.discard(token.client_id)
 
     def candidates(self, cloud: str, home_account_id: str, client_id: str) -> list[RefreshToken]:
-        """What may renew the account's tokens for a client: its own first, then its family's."""
-        tokens = list(self._tokens.get((cloud, home_account_id), {}).values())
+        """What may renew the account's tokens for a client: its own first, then its family's; the newest first."""
+        tokens = list(self._tokens.get((cloud, home_account_id), {}).values())[::-1]
         own = [token for token in tokens if token.client_id == client_id]
         if client_id in self._not_in_family:
             return own

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from .._protocols.tenants import validate_tenant
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 from .._users import UserFlow
@@ -55,9 +56,11 @@ class AuthorizationCodeFlow(UserFlow):
         client_secret: Optional[str] = None,
         **options: Unpack[CredentialOptions],
     ) -> None:
-        super().__init__(tenant_id, client_id, options, ("client_secret",))
+        super().__init__(validate_tenant(tenant_id), client_id, options, ("client_secret",))
         if not authorization_code:
             raise ValueError("authorization_code must be the code of a sign-in, but it is empty.")
+        if not redirect_uri:
+            raise ValueError("redirect_uri must be the redirect URI of the sign-in's request, but it is empty.")
         self._code: Optional[str] = authorization_code
         self._redirect_uri = redirect_uri
         self._secret = client_secret

@@ -58,7 +58,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         return file_marks(folder, "AzureRmContext.json", "AzureRmContextSettings.json")
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._protocols.powershell import NoModule, encoded_script, parse_powershell
+        from .._protocols.powershell import NoModule, encoded_script, parse_powershell, without_token
         from .._protocols.tool_output import UnexpectedOutput
 
         names = ("pwsh", "powershell") if sys.platform.startswith("win") else ("pwsh",)
@@ -80,7 +80,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
                 f"PowerShell. {help_link(self._help)}"
             ) from None
         except UnexpectedOutput as error:
-            raise self._unexpected(ask, str(error), done.stdout, "powershellcredential") from None
+            raise self._unexpected(ask, str(error), without_token(done.stdout), "powershellcredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
         from .._errors import CredentialUnavailableError, help_link, redacted

@@ -9,6 +9,7 @@ instead.
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._flow import Flow
@@ -72,7 +73,7 @@ def silent_broker(**options: Any) -> Any:
     from .._msal_bridge import console_window, runtime_problem
 
     try:
-        from azure.identity.broker import InteractiveBrowserBrokerCredential
+        broker = import_module("azure.identity.broker")
     except ImportError as error:
         raise CredentialUnavailableError(
             "InteractiveBrowserBrokerCredential unavailable: the package azure-identity-broker is not installed "
@@ -84,7 +85,7 @@ def silent_broker(**options: Any) -> Any:
             f"InteractiveBrowserBrokerCredential unavailable: no authentication broker can be used here: {problem}. "
             f"{help_link('broker')}"
         )
-    return InteractiveBrowserBrokerCredential(
+    return broker.InteractiveBrowserBrokerCredential(
         parent_window_handle=console_window(),
         use_default_broker_account=True,
         disable_interactive_fallback=True,

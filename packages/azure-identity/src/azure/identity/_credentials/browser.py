@@ -6,15 +6,14 @@ code; one POST redeems the code, together with a secret that never left this pro
 
 from __future__ import annotations
 
-import os
+import re
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
-from urllib.parse import urlsplit
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
 from .._messages import IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._twins import AIO, public
-from .._users import UserFlow
+from .._users import UserFlow, seconds_to_wait
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
     from .._io import FlowIO
     from .._messages import Token, TokenRequest
     from .._protocols.entra import Granted
+    from .._protocols.users import SignIn
     from .._record import AuthenticationRecord
+    from .._redirects import RedirectListener
     from .._settings import SignInOptions
 
 
@@ -37,7 +38,7 @@ class InteractiveBrowserFlow(UserFlow):
         applications. Default: a Microsoft application for developers.
     :keyword str login_hint: user name to suggest on the sign-in page.
     :keyword str redirect_uri: the application's redirect URI on this machine, with host and port, such as
-        `http://localhost:8400`. Default: `http://localhost` with a free port.
+        `http://localhost:8400`; a path is kept. Default: `http://localhost` with a free port.
     :keyword float timeout: seconds to wait for the person. Default: 300.
     :keyword authentication_record: an account that signed in before, whose cached tokens are used first.
     :paramtype authentication_record: ~azure.identity.AuthenticationRecord
@@ -83,7 +84,7 @@ class InteractiveBrowserFlow(UserFlow):
         )
         self._login_hint = login_hint
         self._redirect = _parse_redirect(redirect_uri) if redirect_uri else None
-        self._timeout = timeout
+        self._timeout = seconds_to_wait(300 if timeout is None else timeout)
 
     def _key(self, ask: TokenRequest) -> TokenKey:
         # Tokens that prove possession, which brokers issue, are bound to one request: no other may have them.
@@ -105,60 +106,77 @@ class InteractiveBrowserFlow(UserFlow):
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
         if hasattr(self, "_request_token"):
             return await self._ask_subclass(io, ask)
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
-        from .._protocols.users import authorize_url, code_form, sign_in, user_scopes
-        from .._redirects import CannotListen, no_browser_reason
+        from .._errors import CredentialUnavailableError, help_link
+        from .._protocols.users import sign_in
+        from .._redirects import CannotListen
 
-        reason = no_browser_reason(os.environ)
+        reason = io.no_browser()
         if reason is not None:
             raise CredentialUnavailableError(
                 f"{self._who}: no browser can be opened here, because {reason}. Use DeviceCodeCredential. "
                 f"{help_link('sign-in')}"
             )
-        tenant, scopes = self._tenant_for(ask), user_scopes(ask.scopes)
-        await self._confirm_authority(io, tenant)
+        await self._confirm_authority(io, self._tenant_for(ask))
         secrets = sign_in(io.random(96))
         host, port, path = self._redirect or ("localhost", 0, "")
         try:
             listener = await io.listen(host, port, path, secrets.state)
         except CannotListen as error:
-            raise CredentialUnavailableError(f"{self._who}: Couldn't start an HTTP server: {error}.") from error
+            raise CredentialUnavailableError(
+                f"{self._who}: Couldn't start an HTTP server: {error}. {help_link('sign-in')}"
+            ) from error
+        location = f"[{host}]" if ":" in host else host
         try:
-            redirect_uri = f"http://{host}:{listener.port}{path}"
-            url = authorize_url(
-                self._authority,
-                tenant,
-                self._client_id,
-                scopes,
-                redirect_uri,
-                secrets,
-                claims=ask.claims,
-                cae=ask.cae,
-                login_hint=self._login_hint,
+            granted = await self._through_browser(
+                io, ask, secrets, listener, f"http://{location}:{listener.port}{path}"
             )
-            if not await io.open_browser(url):
-                raise CredentialUnavailableError(
-                    f"{self._who}: Failed to open a browser. Use DeviceCodeCredential. {help_link('sign-in')}"
-                )
-            answer = await io.receive(listener, self._timeout)
-            if answer is None:
-                message = (
-                    f"{self._who}: Timed out after waiting {self._timeout:g} seconds for the user to authenticate. "
-                )
-                kind = CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError
-                raise kind(message + help_link("sign-in"))
-            code = self._code_in(answer)
-            granted = await self._exchange(
-                io, ask, code_form(self._client_id, scopes, code, redirect_uri, {}, secrets.verifier)
-            )
-            self._check_nonce(granted, secrets.nonce)
-            listener.show("You are signed in", "You can close this page and go back to the program.", success=True)
+            await io.work(listener.show, None)
             return granted
         except Exception as error:
-            listener.show("Sign-in failed", getattr(error, "message", None) or "The program says why.", success=False)
+            await io.work(listener.show, getattr(error, "message", None) or "")
             raise
         finally:
             listener.close()
+
+    async def _through_browser(
+        self, io: FlowIO, ask: TokenRequest, secrets: SignIn, listener: RedirectListener, redirect_uri: str
+    ) -> Granted:
+        from .._errors import CredentialUnavailableError, help_link
+        from .._protocols.users import authorize_url, code_form, user_scopes
+
+        scopes = user_scopes(ask.scopes)
+        url = authorize_url(
+            self._authority,
+            self._tenant_for(ask),
+            self._client_id,
+            scopes,
+            redirect_uri,
+            secrets,
+            claims=ask.claims,
+            cae=ask.cae,
+            login_hint=self._login_hint,
+        )
+        if not await io.open_browser(url):
+            raise CredentialUnavailableError(
+                f"{self._who}: Failed to open a browser. Use DeviceCodeCredential. {help_link('sign-in')}"
+            )
+        answer = await io.receive(listener, self._timeout)
+        if answer is None:
+            raise self._timed_out(ask)
+        form = code_form(self._client_id, scopes, self._code_in(answer), redirect_uri, {}, secrets.verifier)
+        granted = await self._exchange(io, ask, form)
+        self._check_nonce(granted, secrets.nonce)
+        return granted
+
+    def _timed_out(self, ask: TokenRequest) -> Exception:
+        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+
+        # In the default chain nobody may be there to sign in, and other members may do without.
+        kind = CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError
+        return kind(
+            f"{self._who}: Timed out after waiting {self._timeout:g} seconds for the user to authenticate. "
+            f"{help_link('sign-in')}"
+        )
 
     async def _ask_subclass(self, io: FlowIO, ask: TokenRequest) -> Granted:
         """Let a subclass sign the person in, in the way of the published package's broker credential."""
@@ -176,11 +194,13 @@ class InteractiveBrowserFlow(UserFlow):
     def _code_in(self, answer: Mapping[str, str]) -> str:
         from .._errors import AuthenticationFailedError, help_link, redacted
 
-        if answer.get("error"):
-            said = redacted(answer.get("error_description") or answer["error"])
+        error = answer.get("error")
+        if error:
+            reason = answer.get("error_description") or "The sign-in page gave no reason."
+            said = redacted(reason, answer.get("code", ""))
             raise AuthenticationFailedError(
-                f"{self._who}: Authentication failed: ({redacted(answer['error'])}) {said} {help_link('sign-in')}",
-                error_code=answer["error"],
+                f"{self._who}: Authentication failed: ({redacted(error, limit=100)}) {said} {help_link('sign-in')}",
+                error_code=error,
             )
         if not answer.get("code"):
             raise AuthenticationFailedError(
@@ -201,19 +221,25 @@ class InteractiveBrowserFlow(UserFlow):
             )
 
 
+_REDIRECT = re.compile(
+    r"\Ahttp://(?:(localhost|127(?:\.[0-9]{1,3}){3})|\[(::1)\]):([0-9]{1,5})(/[a-z0-9._~!$&'()*+,;=:@%/-]*)?\Z",
+    re.IGNORECASE | re.ASCII,
+)
+
+
 def _parse_redirect(uri: str) -> tuple[str, int, str]:
-    parts = urlsplit(uri)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if parts.scheme != "http" or not host or not port or parts.query or parts.fragment:
+    """Host, port and path of a redirect URI.
+
+    :raises ValueError: it has no port, or something else than this machine could receive what is sent there (RFC 8252,
+        section 7.3).
+    """
+    match = _REDIRECT.match(uri)
+    if match is None or not 0 < int(match[3]) < 65536:
         raise ValueError(
             "redirect_uri must be an http URL of this machine with host and port, such as 'http://localhost:8400', "
-            "but it "
-            f"is {uri!r}."
+            f"but it is {uri!r}."
         )
-    return host, port, parts.path
+    return (match[1] or match[2]).lower(), int(match[3]), match[4] or ""
 
 
 @public("InteractiveBrowserCredential")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from .. import _messages
 from .._flow import Flow, uncached
 from .._messages import Token, TokenRequest
-from .._protocols.scopes import validate_scopes
+from .._protocols.scopes import OneScopeOnly, validate_scopes
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
@@ -67,7 +67,7 @@ class ChainFlow(Flow):
             started = io.stopwatch()
             try:
                 entry = await ask_member(io, member, ask)
-            except CredentialUnavailableError as error:
+            except (CredentialUnavailableError, OneScopeOnly) as error:
                 attempts.append(_attempt(member, error, io.stopwatch() - started, failed=False))
             except Exception as error:
                 _LOGGER.debug("%s raised unexpected error %r", member_name(member), error, exc_info=True)

@@ -98,6 +98,15 @@ LINKS: tuple[Link, ...] = (
     Link("BrokerCredential", "exclude_broker_credential", DEV, lambda chain: chain._broker(), selectable=False),
 )
 
+_SELECTIONS = (DEV, PROD, *sorted(link.name.lower() for link in LINKS if link.selectable))
+"""What AZURE_TOKEN_CREDENTIALS may be, in lower case."""
+_TENANTS = (
+    "workload_identity_tenant_id",
+    "interactive_browser_tenant_id",
+    "broker_tenant_id",
+    "shared_cache_tenant_id",
+    "visual_studio_code_tenant_id",
+)
 _FORBIDDEN = {
     "tenant_id": "name the tenant of each member: interactive_browser_tenant_id, shared_cache_tenant_id, "
     "workload_identity_tenant_id, ...",
@@ -229,6 +238,7 @@ class DefaultAzureFlow(ChainFlow):
         }
         if options:
             self._refuse_misplaced(options, tuple(given))
+        _refuse_malformed(given)
         self._given = given
         self._shared: dict[str, Any] = dict(options)
         # Identity bindings are for a credential that is made on its own: which exchange a pod is set up for, a chain
@@ -239,8 +249,9 @@ class DefaultAzureFlow(ChainFlow):
             if given[name] is not None:
                 self._shared[name] = given[name]
         self._authority = configured_authority(authority).url
-        self._selection = (_settings.read(_settings.TOKEN_CREDENTIALS) or "").lower()
-        chosen = _choose(given, _settings.read(_settings.TOKEN_CREDENTIALS), require_envvar)
+        selection = _settings.read(_settings.TOKEN_CREDENTIALS)
+        self._selection = (selection or "").lower()
+        chosen = _choose(given, selection, require_envvar)
         self._chosen = frozenset(link.name for link in chosen)
         self.credentials = tuple(self._member(link) for link in chosen)
 
@@ -302,9 +313,9 @@ class DefaultAzureFlow(ChainFlow):
         )
 
     def _visual_studio_code(self) -> Any:
+        # The authority is the account's: what Visual Studio Code is signed in to.
         return self._sibling("VisualStudioCodeCredential")(
-            tenant_id=self._given["visual_studio_code_tenant_id"],
-            additionally_allowed_tenants=self._given["additionally_allowed_tenants"],
+            tenant_id=self._given["visual_studio_code_tenant_id"], **self._shared
         )
 
     def _interactive_browser(self) -> Any:
@@ -330,6 +341,20 @@ class DefaultAzureFlow(ChainFlow):
         return self._sibling(name)(process_timeout=self._given["process_timeout"], **extra)
 
 
+def _refuse_malformed(given: Mapping[str, Any]) -> None:
+    """Refuse arguments that a member would refuse, now rather than when that member is asked. What the environment says
+    is the member's business."""
+    from .._developer_tool import validate_timeout
+    from .._protocols.tenants import tenant_list, validate_tenant
+
+    for name in _TENANTS:
+        value = given[name]
+        if value is not _ENV and value:
+            validate_tenant(value, name)
+    validate_timeout(given["process_timeout"])
+    tenant_list(given["additionally_allowed_tenants"])
+
+
 def _choose(given: Mapping[str, Any], selection: Optional[str], require: bool) -> list[Link]:
     """The members: AZURE_TOKEN_CREDENTIALS decides, then the exclude keywords that were given."""
     if selection is None and require:
@@ -338,11 +363,9 @@ def _choose(given: Mapping[str, Any], selection: Optional[str], require: bool) -
             "credential's name."
         )
     wanted = (selection or "").lower()
-    names = sorted(link.name.lower() for link in LINKS if link.selectable)
-    if wanted and wanted not in (DEV, PROD, *names):
+    if wanted and wanted not in _SELECTIONS:
         raise ValueError(
-            f"Invalid value for {_settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: "
-            f"{', '.join((DEV, PROD, *names))}."
+            f"Invalid value for {_settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: {', '.join(_SELECTIONS)}."
         )
     chosen = []
     for link in LINKS:

@@ -10,13 +10,15 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from .._messages import Unreachable
 from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._twins import AIO, public
-from .._users import UserFlow
+from .._users import UserFlow, seconds_to_wait
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from .._errors import AuthenticationFailedError
     from .._io import FlowIO
     from .._messages import TokenRequest
     from .._protocols.entra import Granted
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _SLOW_DOWN = 5
 """Seconds added to the interval when the service says to slow down (RFC 8628, section 3.5)."""
+_LONGEST_INTERVAL = 60
+"""Seconds between requests at most while the network is down. The interval doubles (same section)."""
 
 
 class DeviceCodeFlow(UserFlow):
@@ -79,7 +83,12 @@ class DeviceCodeFlow(UserFlow):
             record=authentication_record,
             automatic=not disable_automatic_authentication,
         )
-        self._timeout = timeout
+        if prompt_callback is not None and not callable(prompt_callback):
+            raise TypeError(
+                "prompt_callback must be a function of verification_uri, user_code and expires_on, but it is "
+                f"{type(prompt_callback).__name__}."
+            )
+        self._timeout = seconds_to_wait(timeout) if timeout is not None else None
         self._prompt_callback = prompt_callback
 
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
@@ -90,20 +99,31 @@ class DeviceCodeFlow(UserFlow):
         began = io.stopwatch()
         await self._show(io, code)
         limit = code.expires_in if self._timeout is None else min(self._timeout, code.expires_in)
-        interval = max(code.interval, 1)
-        while io.stopwatch() - began + interval <= limit:
-            await io.sleep(interval)
+        # The interval is between requests, so a wait shorter than it still allows for one.
+        interval: float = max(code.interval, 1)
+        pause = min(interval, max(limit - (io.stopwatch() - began), 0))
+        trouble: Optional[AuthenticationFailedError] = None
+        while True:
+            asking_at = io.stopwatch() - began + pause
+            if asking_at > limit or asking_at >= code.expires_in:
+                break
+            await io.sleep(pause)
             try:
                 return await self._exchange(io, ask, device_form(self._client_id, code.device_code))
             except AuthenticationFailedError as error:
+                trouble = None
                 if error.error_code == "slow_down":
                     interval += _SLOW_DOWN
+                elif _may_pass(error):
+                    interval, trouble = min(interval * 2, _LONGEST_INTERVAL), error
                 elif error.error_code != "authorization_pending":
                     raise
+            pause = interval
+        if trouble is not None:
+            raise trouble
         raise AuthenticationFailedError(
-            f"{self._who}: Timed out waiting for user to authenticate: nobody entered the code within {limit:g} "
-            "seconds. "
-            f"{help_link('sign-in')}"
+            f"{self._who}: Timed out waiting for user to authenticate: nobody finished signing in with the code within "
+            f"{limit:g} seconds. {help_link('sign-in')}"
         )
 
     async def _request_code(self, io: FlowIO, ask: TokenRequest) -> DeviceCode:
@@ -131,6 +151,12 @@ class DeviceCodeFlow(UserFlow):
             return
         expires_on = datetime.fromtimestamp(io.now() + code.expires_in, timezone.utc)
         await io.call(self._prompt_callback, code.verification_uri, code.user_code, expires_on)
+
+
+def _may_pass(error: AuthenticationFailedError) -> bool:
+    """Whether a network that is down for a moment is all that went wrong: the person may be typing all the while."""
+    cause = error.__cause__
+    return isinstance(cause, Unreachable) and cause.kind in ("connection", "timeout")
 
 
 @public("DeviceCodeCredential")

@@ -1,8 +1,10 @@
-"""A service principal configured by environment variables. On the wire: what the credential it configures sends."""
+"""A service principal, or an account, that environment variables describe. On the wire: what the credential they
+configure sends."""
 
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any, Optional
 
 from .. import _settings
@@ -24,6 +26,11 @@ _LOGGER = logging.getLogger(__name__)
 # What each way to authenticate needs, in order of precedence.
 _SECRET = (_settings.TENANT_ID, _settings.CLIENT_ID, _settings.CLIENT_SECRET)
 _CERTIFICATE = (_settings.TENANT_ID, _settings.CLIENT_ID, _settings.CERTIFICATE_PATH)
+_PASSWORD = (_settings.CLIENT_ID, _settings.USERNAME, _settings.PASSWORD)
+_VARIABLES = (*_SECRET, _settings.CERTIFICATE_PATH, _settings.USERNAME, _settings.PASSWORD)
+
+_CALLER, _CALLER_OF_CHAIN = 2, 7
+"""Where a warning points: at who makes this credential, or a `DefaultAzureCredential` with it."""
 
 
 class EnvironmentFlow(Flow):
@@ -35,8 +42,12 @@ class EnvironmentFlow(Flow):
     PKCS#12), and optionally `AZURE_CLIENT_CERTIFICATE_PASSWORD` and `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN` (true or
     false).
 
+    User name and password (deprecated, since it does not work with multifactor authentication): `AZURE_CLIENT_ID`,
+    `AZURE_USERNAME`, `AZURE_PASSWORD`, and optionally `AZURE_TENANT_ID`.
+
     `AZURE_AUTHORITY_HOST` names the authority of another cloud. Blank variables count as unset. They are read once,
-    here; a secret wins over a certificate. Where they are incomplete, requests raise `CredentialUnavailableError`.
+    here; a secret wins over a certificate, and that over a password. Where they are incomplete, requests raise
+    `CredentialUnavailableError`.
 
     All keywords of the credential that is configured are accepted, such as `authority` and
     `additionally_allowed_tenants`.
@@ -53,6 +64,8 @@ class EnvironmentFlow(Flow):
         tenant, client = _settings.read(_settings.TENANT_ID), _settings.read(_settings.CLIENT_ID)
         secret, certificate = _settings.read_exact(_settings.CLIENT_SECRET), _settings.read(_settings.CERTIFICATE_PATH)
         secret = secret if secret and secret.strip() else None
+        username, password = _settings.read(_settings.USERNAME), _settings.read_exact(_settings.PASSWORD)
+        password = password if password and password.strip() else None
         self._credential: Any = None
         if tenant and client and secret:
             self._credential = self._sibling("ClientSecretCredential")(tenant, client, secret, **given)
@@ -65,7 +78,22 @@ class EnvironmentFlow(Flow):
                 send_certificate_chain=_settings.read_flag(_settings.SEND_CERTIFICATE_CHAIN),
                 **given,
             )
-        self._set = tuple(name for name in dict.fromkeys(_SECRET + _CERTIFICATE) if _settings.read(name))
+        elif client and username and password:
+            warnings.warn(
+                f"The environment is configured for a user name and password ({_settings.USERNAME}, "
+                f"{_settings.PASSWORD}). That is deprecated, because it does not work with multifactor authentication "
+                "(MFA). See https://aka.ms/azsdk/identity/mfa",
+                DeprecationWarning,
+                stacklevel=_CALLER_OF_CHAIN if quiet else _CALLER,
+            )
+            self._credential = self._sibling("UsernamePasswordCredential")(
+                client, username, password, tenant_id=tenant, _within_environment=True, **given
+            )
+        # A user name alone chooses an account of the shared token cache: it is no attempt at this.
+        names = _SECRET + _CERTIFICATE + (_PASSWORD if password else ())
+        values = (tenant, client, secret, certificate, username, password)
+        found = {name for name, value in zip(_VARIABLES, values) if value}
+        self._set = tuple(name for name in dict.fromkeys(names) if name in found)
         if self._credential is not None:
             _LOGGER.info("Environment is configured for %s", type(self._credential).__name__)
         elif self._set:
@@ -77,6 +105,8 @@ class EnvironmentFlow(Flow):
 
     def _missing(self) -> str:
         have = f"Set: {', '.join(self._set)}. " if self._set else ""
+        if _settings.PASSWORD in self._set and not {_settings.CLIENT_SECRET, _settings.CERTIFICATE_PATH} & {*self._set}:
+            return f"{have}Missing: {', '.join(name for name in _PASSWORD if name not in self._set)}."
         lacking = [name for name in _SECRET if name not in self._set]
         either = [
             f"{name} or {_settings.CERTIFICATE_PATH}" if name == _settings.CLIENT_SECRET else name for name in lacking

@@ -171,6 +171,11 @@ class ManagedIdentityFlow(Flow):
     def _make_host(
         self, where: str, in_default_chain: bool, options: Mapping[str, Any], probe: Optional[bool]
     ) -> Optional[Host]:
+        if where == IMDS:
+            from .imds import ImdsHost
+
+            return ImdsHost(self._who, _settings.read(_settings.POD_IDENTITY_AUTHORITY_HOST), options, probe)
+
         def value(name: str) -> str:
             return _settings.read(name) or ""
 
@@ -203,19 +208,16 @@ class ManagedIdentityFlow(Flow):
                 f"{_settings.IDENTITY_HEADER} (App Service) nor {_settings.IMDS_ENDPOINT} (Azure Arc). See "
                 "https://aka.ms/azsdk/python/identity/managedidentitycredential/troubleshoot",
             )
-        if where == WORKLOAD_IDENTITY:
-            if not in_default_chain:
-                return None
-            # The chain's own member for it was asked before. Should it not be able to try, the identity of the
-            # Kubernetes node would be a surprise, not a replacement.
-            return NoHost(
-                self._who,
-                "workload identity is set up here, which WorkloadIdentityCredential takes care of. To use the managed "
-                "identity of the node instead, leave that member out (exclude_workload_identity_credential=True).",
-            )
-        from .imds import ImdsHost
-
-        return ImdsHost(self._who, _settings.read(_settings.POD_IDENTITY_AUTHORITY_HOST), options, probe)
+        assert where == WORKLOAD_IDENTITY, where
+        if not in_default_chain:
+            return None
+        # The chain's own member for it was asked before. Should it not be able to try, the identity of the Kubernetes
+        # node would be a surprise, not a replacement.
+        return NoHost(
+            self._who,
+            "workload identity is set up here, which WorkloadIdentityCredential takes care of. To use the managed "
+            "identity of the node instead, leave that member out (exclude_workload_identity_credential=True).",
+        )
 
     def _workload_identity(self, identity: Identity, options: Mapping[str, Any]) -> Any:
         if identity.kind not in ("", CLIENT_ID) or identity.others:

@@ -64,6 +64,9 @@ class OnBehalfOfFlow(EntraFlow):
     to the user's client. Source: "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow".
     """
 
+    _transient = (*EntraFlow._transient, "_refresh_token")
+    _refresh_token: Optional[str] = None
+
     def __init__(
         self,
         tenant_id: str,
@@ -97,20 +100,20 @@ class OnBehalfOfFlow(EntraFlow):
         self._signer = (
             _signer(self._who, client_certificate, password, send_certificate_chain) if client_certificate else None
         )
-        self._refresh_token: Optional[str] = None
         self._subject_hash = self._hash()
 
     def _hash(self) -> str:
         """Stands for the user's assertion and the application's proof in cache keys. A callback proves itself by being
         the same one."""
-        digest = hashlib.sha256(self._assertion.encode("utf-8"))
         if self._secret:
-            digest.update(b"\0secret\0" + self._secret.encode("utf-8"))
+            proof = "secret " + self._secret
         elif self._signer is not None:
-            digest.update(b"\0certificate\0" + self._signer.fingerprint.encode("ascii"))
+            proof = "certificate " + self._signer.fingerprint
         else:
-            digest.update(b"\0callback\0" + str(id(self._func)).encode("ascii"))
-        return "obo:" + digest.hexdigest()
+            proof = f"callback {id(self._func)}"
+        # The length keeps the two apart: nothing that ends the one and begins the other makes the same text.
+        text = f"{len(self._assertion)} {self._assertion}{proof}"
+        return "obo:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _subject(self, ask: TokenRequest) -> str:
         return self._subject_hash

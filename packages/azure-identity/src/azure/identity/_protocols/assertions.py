@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -45,6 +46,15 @@ class Certificate(NamedTuple):
 _loaded: OrderedDict[bytes, Certificate] = OrderedDict()
 _loaded_lock = threading.Lock()
 _LOADED_LIMIT = 64
+
+
+def _after_fork() -> None:
+    global _loaded_lock
+    _loaded_lock = threading.Lock()  # a thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def load_certificate(data: bytes, password: Union[str, bytes, None] = None) -> Certificate:

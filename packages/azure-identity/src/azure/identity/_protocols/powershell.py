@@ -82,6 +82,11 @@ def parse_powershell(stdout: str) -> Token:
     raise UnexpectedOutput("the output has no token")
 
 
+def without_token(stdout: str) -> str:
+    """The script's output, fit for a message: what stands where the token would is left out, whatever it is."""
+    return re.sub(rf"{_MARK}\S*", f"{_MARK}***", stdout)
+
+
 _OBJECTS = re.compile(r"#< CLIXML\s*|<Objs\b.*?(?:</Objs>|\Z)", re.DOTALL)
 _ERROR = re.compile(r'<S S="Error">(.*?)</S>', re.DOTALL)
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

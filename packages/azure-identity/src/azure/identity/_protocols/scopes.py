@@ -31,13 +31,17 @@ def canonical_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(scopes)))
 
 
+class OneScopeOnly(ValueError):
+    """A credential that can ask for one resource at a time was asked for several scopes. A chain passes over it."""
+
+
 def resource_of(scopes: Sequence[str]) -> str:
     """The resource that exactly one scope stands for: the scope without one trailing `/.default`.
 
-    :raises ValueError: there is not exactly one scope.
+    :raises OneScopeOnly: there is not exactly one scope.
     """
     if len(scopes) != 1:
-        raise ValueError(f"This credential requires exactly one scope per token request, but got {len(scopes)}.")
+        raise OneScopeOnly(f"This credential requires exactly one scope per token request, but got {len(scopes)}.")
     scope = scopes[0]
     return scope[: -len("/.default")] if scope.endswith("/.default") else scope
 
@@ -55,6 +59,27 @@ def merged_claims(claims: Optional[str], cae: bool) -> Optional[str]:
         access_token = document["access_token"] = {}
     access_token["xms_cc"] = {"values": [CAE_CAPABILITY]}
     return json.dumps(document)
+
+
+def combined_claims(challenge: Optional[str], further: Optional[str]) -> Optional[str]:
+    """Two claims challenges as one that asks for what both do. What is not a JSON object asks for nothing."""
+    documents = []
+    for claims in (challenge, further):
+        try:
+            documents.append(parse_claims(claims) if claims else {})
+        except ValueError:
+            documents.append({})
+    first, second = documents
+    if not second or first == second:
+        return challenge
+    if not first:
+        return further
+    merged = dict(first)
+    for name, wanted in second.items():
+        before = merged.get(name)
+        both = isinstance(before, dict) and isinstance(wanted, dict)
+        merged[name] = {**before, **wanted} if both else wanted  # type: ignore[dict-item]
+    return json.dumps(merged)
 
 
 def parse_claims(claims: str) -> dict[str, object]:

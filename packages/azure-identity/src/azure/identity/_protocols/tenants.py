@@ -58,15 +58,18 @@ def resolve_tenant(
 
 
 def tenant_list(given: object) -> tuple[str, ...]:
-    """The tenants of `additionally_allowed_tenants`.
+    """The tenants of `additionally_allowed_tenants`; `"*"` alone is taken for `["*"]`.
 
     :raises TypeError: it is not a list of strings.
     """
     if given is None:
         return ()
-    tenants = tuple(given) if isinstance(given, (list, tuple, set, frozenset)) else (given,)
-    if isinstance(given, str) or not all(isinstance(tenant, str) for tenant in tenants):
-        raise TypeError(
-            "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
-        )
-    return tenants
+    if given == "*":
+        return ("*",)
+    if isinstance(given, (list, tuple, set, frozenset)):
+        tenants = tuple(str(tenant) for tenant in given if isinstance(tenant, str))
+        if len(tenants) == len(given):
+            return tenants
+    raise TypeError(
+        "additionally_allowed_tenants must be a list of tenants, such as ['contoso.onmicrosoft.com'] or ['*']."
+    )

@@ -11,8 +11,9 @@ import base64
 import hashlib
 import json
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
+from .._cache.refresh_tokens import RefreshToken
 from .._messages import Request, Response
 from .._record import AuthenticationRecord
 from .authority import Authority, is_adfs
@@ -25,32 +26,14 @@ DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-class Account(NamedTuple):
-    """Whose tokens an answer brought, and what renews them."""
-
-    home_account_id: str
-    username: str
-    tenant_id: str
-    authority: str
-    client_id: str
-    refresh_token: Optional[str] = None
-    family_id: Optional[str] = None
-
-    def __repr__(self) -> str:
-        return f"Account(tenant_id={self.tenant_id!r}, client_id={self.client_id!r})"
-
-    @property
-    def record(self) -> AuthenticationRecord:
-        """The account without secrets."""
-        return AuthenticationRecord(self.tenant_id, self.client_id, self.authority, self.home_account_id, self.username)
-
-
 def user_scopes(scopes: Sequence[str]) -> str:
     """The scope parameter of a person's sign-in, in alphabetical order."""
     return " ".join(sorted({*scopes, *OIDC_SCOPES}))
 
 
-def parse_account(body: Mapping[str, Any], client_id: str, authority: Authority, tenant: str) -> Optional[Account]:
+def parse_account(
+    body: Mapping[str, Any], client_id: str, authority: Authority, tenant: str
+) -> Optional[AuthenticationRecord]:
     """The account a token answer is about, or None if it does not say.
 
     `client_info` identifies it (`uid` and `utid`), else the id token's subject. Neither is verified: they came over TLS
@@ -63,18 +46,31 @@ def parse_account(body: Mapping[str, Any], client_id: str, authority: Authority,
     if not isinstance(home, str) or not home:
         return None
     username = claims.get("preferred_username") or claims.get("upn") or ""
-    issuer = urlsplit(str(claims.get("iss") or ""))
+    issuer, audience = _issuer(claims.get("iss")), claims.get("aud")
     tenant_id = claims.get("tid") or issuer.path.strip("/") or tenant
-    refresh_token, family = body.get("refresh_token"), body.get("foci")
-    return Account(
+    return AuthenticationRecord(
+        str(tenant_id),
+        audience if isinstance(audience, str) and audience else client_id,
+        # Issuers name Microsoft's clouds by their own hosts. Any other authority is found again by its address alone.
+        (issuer.hostname or authority.host) if authority.known else authority.url.replace("https://", "", 1),
         home,
         str(username),
-        str(tenant_id),
-        issuer.hostname or authority.host,
-        str(claims.get("aud") or client_id),
-        refresh_token if isinstance(refresh_token, str) and refresh_token else None,
-        str(family) if family else None,
     )
+
+
+def refresh_token_of(body: Mapping[str, Any], client_id: str) -> Optional[RefreshToken]:
+    """The refresh token that a token answer brought, if it brought one."""
+    secret, family = body.get("refresh_token"), body.get("foci")
+    if not isinstance(secret, str) or not secret:
+        return None
+    return RefreshToken(secret, client_id, str(family) if family else None)
+
+
+def _issuer(value: object) -> SplitResult:
+    try:
+        return urlsplit(value if isinstance(value, str) else "")
+    except ValueError:
+        return urlsplit("")
 
 
 def jwt_claims(token: object) -> dict[str, Any]:
@@ -275,11 +271,6 @@ def authorize_url(
     if merged:
         query["claims"] = merged
     return f"{authority.url}/{path}?{urlencode(query)}"
-
-
-def assertion_subject(assertion: str) -> str:
-    """What stands for a user assertion in cache keys: its SHA-256, never itself."""
-    return "obo:" + hashlib.sha256(assertion.encode("utf-8")).hexdigest()
 
 
 def _base64url(data: bytes) -> str:

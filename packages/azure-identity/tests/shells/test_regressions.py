@@ -1,0 +1,195 @@
+"""Things that went wrong once. Each test is named after what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from typing import Any, Callable
+from unittest import mock
+
+import certificates
+import credentials
+import pytest
+from loopback import Server, reply
+from worlds import World
+
+import azure.identity
+import azure.identity.aio
+from azure.identity import CredentialUnavailableError, _pipelines
+from azure.identity._cache.memory import TokenCache, TokenKey
+from azure.identity._messages import Request, Token
+from azure.identity._old_urllib3 import wrong_name
+from azure.identity._protocols import assertions
+
+KEY = TokenKey("cloud", "tenant", "client", "", ("scope",), False)
+
+
+def ends_soon(work: Callable[[], Any]) -> bool:
+    """Whether this ends by itself on a thread, and so waits for nobody."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
+
+
+# --- TLS
+
+
+def test_aiohttp_before_3_9_2_took_ssl_true_for_no_verification(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connector gets a context, or nothing at all, which means verification in every version."""
+    import aiohttp
+
+    given: list[dict[str, Any]] = []
+    real = aiohttp.TCPConnector
+
+    def connector(**options: Any) -> Any:
+        given.append(options)
+        return real(**options)
+
+    monkeypatch.setattr(aiohttp, "TCPConnector", connector)
+
+    async def send(url: str, **options: Any) -> None:
+        port = azure.identity.aio.ClientSecretCredential("t", "c", "s", **options)._port
+        await port.send(Request("GET", url))
+        await port.close()
+
+    with Server(reply()) as server:
+        asyncio.run(send(server.url))
+        asyncio.run(send(server.url, connection_verify=False))
+
+    assert given[0] == {}
+    assert not isinstance(given[1]["ssl"], bool)
+
+
+def test_urllib3_switched_off_host_names_in_a_context_that_aiohttp_had_too(tmp_path: Any) -> None:
+    """urllib3 compares names itself where it does so, and aiohttp never does: each has contexts of its own."""
+    bundle = tmp_path / "authority.pem"
+    bundle.write_bytes(certificates.usable_pem())
+    options = {"connection_verify": str(bundle)}
+    for_urllib3, for_aiohttp = (_pipelines.tls_context(options, None, user) for user in ("urllib3", "aiohttp"))
+    for_urllib3.check_hostname = False
+
+    assert for_aiohttp.check_hostname
+    assert _pipelines.tls_context(options, None, "aiohttp") is for_aiohttp
+
+
+@pytest.mark.parametrize(("name", "kind"), [("127.0.0.1", "IP address"), ("::1", "IP address"), ("a.test", "Hostname")])
+def test_old_urllib3_says_in_words_of_its_own_that_a_certificate_is_for_another_host(name: str, kind: str) -> None:
+    """Its first version compares names itself, and raises an error of its own."""
+    error = type("CertificateError", (ValueError,), {"__module__": "urllib3.util.ssl_match_hostname"})
+    said = wrong_name(error(f"hostname '{name}' doesn't match 'b.test'"))
+
+    assert said == f"{kind} mismatch, certificate is not valid for '{name}'."
+    assert wrong_name(ValueError("hostname 'a.test' doesn't match 'b.test'")) is None
+
+
+# --- stand-ins that programs' tests use
+
+
+def test_an_answer_that_has_only_a_text(world: World) -> None:
+    """Many tests answer with a mock that has a status, headers and `text()`, as azure-core's first policies read it."""
+    body = json.dumps({"access_token": "T1", "expires_in": 3600})
+    answer = mock.Mock(status_code=200, headers={"content-type": "application/json"}, text=lambda encoding=None: body)
+
+    def send(request: Any, **options: Any) -> Any:
+        return answer
+
+    async def suspend(request: Any, **options: Any) -> Any:
+        return answer
+
+    transport = mock.MagicMock(send=send if world.name == "sync" else suspend)
+    transport.__aexit__ = mock.AsyncMock()
+    credential = world.make(
+        "ClientSecretCredential", credentials.TENANT, credentials.CLIENT, credentials.SECRET, transport=transport
+    )
+
+    assert world.ask(credential.get_token, "scope").token == "T1"
+
+
+def test_an_error_raised_with_its_cause_lost_it() -> None:
+    """azure-core's `error` keyword reaches `inner_exception`."""
+    cause = ValueError("why")
+
+    assert CredentialUnavailableError("message", error=cause).inner_exception is cause
+
+
+@pytest.mark.parametrize("package", [azure.identity, azure.identity.aio], ids=["sync", "async"])
+def test_errors_about_arguments_named_a_private_class(package: Any) -> None:
+    """ "DefaultAzureFlow.__init__() takes 1 positional argument" means nothing to a user."""
+    named = {
+        name: getattr(package, name).__init__.__qualname__ for name in package.__all__ if name.endswith("Credential")
+    }
+
+    assert named == {name: f"{name}.__init__" for name in named}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"user_agent": "app\r\nX-Other: 1"}, {"headers": {"X-A": "1\n2"}}],
+    ids=lambda options: next(iter(options)),
+)
+def test_a_line_break_in_a_header_failed_late_and_in_two_ways(world: World, options: Any) -> None:
+    """Sync said that the server could not be reached, async raised an error of aiohttp's."""
+    with pytest.raises(ValueError, match="must be one line of text"):
+        world.make("ClientSecretCredential", credentials.TENANT, credentials.CLIENT, credentials.SECRET, **options)
+
+
+# --- threads, forks and the garbage collector
+
+
+def test_threads_with_event_loops_of_their_own_changed_a_table_while_it_was_walked() -> None:
+    """ "dictionary changed size during iteration" reached callers of an async credential that threads share."""
+    pipes = _pipelines.PipesByLoop()
+    loop = asyncio.new_event_loop()
+    with _pipelines._lock:
+        thread = threading.Thread(target=pipes.set, args=(mock.Mock(loop=loop),), daemon=True)
+        thread.start()
+        thread.join(0.1)
+        waits = thread.is_alive()
+    thread.join(5)
+    loop.close()
+
+    assert waits
+    assert len(pipes._all()) == 1
+
+
+def test_a_renewal_that_was_thrown_away_while_its_own_thread_held_the_cache() -> None:
+    """The garbage collector may end a coroutine anywhere, so also below the lock that ending a renewal takes."""
+    cache = TokenCache()
+    entry = cache.put(KEY, Token("token", 2_000_000_000), 1_900_000_000)
+    assert cache.claim_renewal(entry, 1_900_000_000)
+
+    def collect() -> None:
+        with cache._lock:
+            cache.end_renewal(entry)
+
+    assert ends_soon(collect)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_while_another_thread_looked_for_a_certificate() -> None:
+    """The child must not wait for a thread that it does not have."""
+    pem = certificates.usable_pem()
+    assertions.load_certificate(pem)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with assertions._loaded_lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        free = assertions._loaded_lock.acquire(blocking=False)
+        os._exit(0 if free else 1)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join(5)
+
+    assert status == 0

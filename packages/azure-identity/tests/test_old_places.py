@@ -1,0 +1,150 @@
+"""Private places of the published package that programs and packages import from, which go on to work."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import azure.identity
+from azure.identity import CredentialUnavailableError
+
+PLACES = {
+    "authorization_code": "AuthorizationCodeCredential",
+    "azd_cli": "AzureDeveloperCliCredential",
+    "azure_cli": "AzureCliCredential",
+    "azure_pipelines": "AzurePipelinesCredential",
+    "azure_powershell": "AzurePowerShellCredential",
+    "browser": "InteractiveBrowserCredential",
+    "certificate": "CertificateCredential",
+    "chained": "ChainedTokenCredential",
+    "client_assertion": "ClientAssertionCredential",
+    "client_secret": "ClientSecretCredential",
+    "default": "DefaultAzureCredential",
+    "device_code": "DeviceCodeCredential",
+    "environment": "EnvironmentCredential",
+    "managed_identity": "ManagedIdentityCredential",
+    "on_behalf_of": "OnBehalfOfCredential",
+    "shared_cache": "SharedTokenCacheCredential",
+    "user_password": "UsernamePasswordCredential",
+    "vscode": "VisualStudioCodeCredential",
+    "workload_identity": "WorkloadIdentityCredential",
+}
+
+
+@pytest.mark.parametrize("module", sorted(PLACES))
+def test_each_credential_is_where_it_was(module: str) -> None:
+    """In a module of its own, and in the package of all; the same class as the public one."""
+    name = PLACES[module]
+    public = getattr(azure.identity, name)
+
+    assert getattr(importlib.import_module(f"azure.identity._credentials.{module}"), name) is public
+    assert getattr(importlib.import_module("azure.identity._credentials"), name) is public
+
+
+@pytest.mark.parametrize("name", ["NoSuchCredential", "get_bearer_token_provider", "AzureAuthorityHosts"])
+def test_the_package_of_credentials_has_nothing_else(name: str) -> None:
+    with pytest.raises(AttributeError, match=name):
+        getattr(importlib.import_module("azure.identity._credentials"), name)
+
+
+def test_exceptions_and_constants() -> None:
+    from azure.identity._constants import AzureAuthorityHosts, EnvironmentVariables, KnownAuthorities
+    from azure.identity._exceptions import AuthenticationRequiredError as Required
+    from azure.identity._exceptions import CredentialUnavailableError as Unavailable
+
+    assert (Unavailable, Required) == (CredentialUnavailableError, azure.identity.AuthenticationRequiredError)
+    assert issubclass(KnownAuthorities, AzureAuthorityHosts)
+    assert EnvironmentVariables.CLIENT_SECRET_VARS == ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID")
+    assert "AZURE_CLIENT_CERTIFICATE_PATH" in EnvironmentVariables.CERT_VARS
+    assert "AZURE_USERNAME" in EnvironmentVariables.USERNAME_PASSWORD_VARS
+    assert "AZURE_FEDERATED_TOKEN_FILE" in EnvironmentVariables.WORKLOAD_IDENTITY_VARS
+
+
+def test_what_packages_look_at() -> None:
+    """Outside a default chain the variable says so. The user agent is the one that is sent."""
+    from azure.identity._internal.user_agent import USER_AGENT
+    from azure.identity._internal.utils import within_dac
+
+    assert within_dac.get() is False
+    assert USER_AGENT.startswith(f"azsdk-python-identity/{azure.identity.__version__} ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "module", "name"),
+    [
+        ({}, "imds", "ImdsCredential"),
+        ({"MSI_ENDPOINT": "http://ml/token", "MSI_SECRET": "x"}, "azure_ml", "AzureMLCredential"),
+    ],
+)
+def test_which_host_a_managed_identity_found(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], module: str, name: str
+) -> None:
+    """Programs ask for the class of its inner object."""
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    kind = getattr(importlib.import_module(f"azure.identity._credentials.{module}"), name)
+
+    assert isinstance(azure.identity.ManagedIdentityCredential()._credential, kind)
+
+
+# --- a package that is installed elsewhere
+
+
+def run(program: str, *folders: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder with azure/identity/broker in it, as an editable installation of another distribution has one."""
+    package = tmp_path / "azure" / "identity" / "broker"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from azure.identity._messages import ALONE as found\n")
+    return tmp_path
+
+
+def test_the_broker_may_be_installed_in_another_folder(elsewhere: Path) -> None:
+    """Of the namespace `azure`, wherever that reaches."""
+    assert run("import azure.identity.broker as b; print(b.found)", elsewhere) == "alone"
+
+
+def test_a_rival_package_is_not_mixed_in(elsewhere: Path) -> None:
+    """Its modules would be found where this package has none. It is only looked for after this one."""
+    rival = elsewhere / "azure" / "identity"
+    (rival / "__init__.py").write_text("")
+    (rival / "_rival.py").write_text("")
+    program = """
+    import importlib, sys
+    here = [folder for folder in sys.path if "RIVAL" not in folder]
+    sys.path[:] = here + [folder for folder in sys.path if "RIVAL" in folder]
+    import azure.identity
+    print([name for name in ("azure.identity._rival", "azure.identity.broker") if importlib.util.find_spec(name)])
+    """
+    place = elsewhere.rename(elsewhere.with_name("RIVAL"))
+    program = "import importlib.util\n" + textwrap.dedent(program)
+
+    assert "_rival" not in run(program, place)
+
+
+def test_nothing_is_added_where_there_is_no_broker() -> None:
+    """The path is the package's own folder."""
+    program = "import azure.identity, pathlib; print(len(list(azure.identity.__path__)))"
+    installed: Any = importlib.util.find_spec("azure.identity.broker")
+
+    assert run(program) == "1" or installed is not None
