@@ -26,4 +26,4 @@ def get(world: World, entra: EntraEmulator, credential: Any, times: int = 1, **o
         async with AsyncPipelineClient(url, policies=[policy], transport=transport) as client:
             return [await client.send_request(HttpRequest("GET", url)) for _ in range(times)]
 
-    return world.run(ask())  # type: ignore[no-any-return]
+    return world.run(ask())

@@ -206,6 +206,25 @@ def test_without_any_configuration_no_member_is_broken(face: Face) -> None:
     assert [type(found).__name__ for found in chain.credentials if "Broken" in type(found).__name__] == []
 
 
+@each_face
+def test_on_an_empty_machine_every_member_says_what_it_lacks(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, each with a reason; nobody could try."""
+    monkeypatch.setitem(sys.modules, "azure.identity.broker", None)
+    io = ScriptedIO(Unreachable(IMDS, "refused"))
+
+    with pytest.raises(CredentialUnavailableError) as caught:
+        face.ask(face.make("DefaultAzureCredential"), io, SCOPE)
+
+    attempts = caught.value.attempts
+    assert [attempt.name for attempt in attempts] == [link.name for link in LINKS if link.included]
+    assert all(len(attempt.reason) > 20 and attempt.outcome == "could not try" for attempt in attempts)
+    lines = str(caught.value).splitlines()
+    assert [line[1:].partition(":")[0] for line in lines if line.startswith("\t") and line[1] != "\t"] == [
+        attempt.name for attempt in attempts
+    ]
+    io.finished()
+
+
 # --- arguments are refused by the constructor, variables when a member is asked
 
 

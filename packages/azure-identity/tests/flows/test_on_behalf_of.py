@@ -164,7 +164,7 @@ def test_who_differs_in_anything_never_gets_the_token(other: Any) -> None:
 def test_what_changes_the_answer_is_asked_for_separately(asked: Any) -> None:
     """Another API, another capability, another tenant; and a claims challenge always."""
     io = ScriptedIO(token("T1"), token("T2"))
-    options = {"additionally_allowed_tenants": ["*"]}
+    options: Any = {"additionally_allowed_tenants": ["*"]}
     FACES[0].ask(api(**options), io, GRAPH)
 
     assert FACES[0].ask(api(**options), io, *asked.pop("scopes", (GRAPH,)), **asked).token == "T2"

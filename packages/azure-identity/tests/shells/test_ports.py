@@ -380,18 +380,35 @@ class TestBlockingIO(PortContract):
         with pytest.raises(RuntimeError, match=r"flow awaited something other than its I/O port"):
             run_blocking(flow())
 
-    def test_collected_ports_let_go_of_their_pipe(self) -> None:
-        """A credential that nobody closed does not keep its connections open for ever."""
+    def test_the_pipe_of_a_collected_port_waits_for_the_next_one(self) -> None:
+        """A web API leaves its credentials to the collector: the next request finds the connection open."""
+        with Server(reply()) as server:
+            sessions = []
+            for _ in range(3):
+                port = BlockingIO({"retry_total": 7}, FlightTable())
+                run_blocking(port.send(Request("GET", server.url)))
+                sessions.append(port._pipe._session)
+                del port
+                gc.collect()
+
+            assert sessions[0] is sessions[1] is sessions[2]
+            assert not _is_closed(sessions[0])
+
+    def test_a_pipe_does_not_wait_for_ever(self) -> None:
+        """When another one is asked for after a while, it closes; so it does with the process."""
         with Server(reply()) as server:
             port = BlockingIO({"retry_total": 7}, FlightTable())
             run_blocking(port.send(Request("GET", server.url)))
-            session = port._pipe._session
-            assert _pipelines._blocking_pipes
+            pipe = port._pipe
             del port
             gc.collect()
+            pipe.idle_since -= _pipelines.LINGER + 1
+            other = BlockingIO({"retry_total": 6}, FlightTable())
+            run_blocking(other.send(Request("GET", server.url)))
 
-            assert not _pipelines._blocking_pipes
-            assert eventually(lambda: _is_closed(session))
+            assert _is_closed(pipe._session)
+            assert list(_pipelines._blocking_pipes.values()) == [other._pipe]
+            run_blocking(other.close())
 
     def test_a_port_collected_while_pipes_are_locked_does_not_deadlock(self) -> None:
         """The collector may run in the thread that holds the lock: a pipe is made under it, out of many objects."""
@@ -408,6 +425,7 @@ class TestBlockingIO(PortContract):
             thread.join(5)
 
             assert not thread.is_alive()
+            _pipelines._close_idle(float("inf"))
 
     def test_threads_share_one_pipe(self) -> None:
         port = BlockingIO({"retry_total": 7}, FlightTable())

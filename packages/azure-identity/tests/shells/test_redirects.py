@@ -346,15 +346,18 @@ def test_closing_twice_is_harmless_and_the_port_is_free_at_once() -> None:
         socket.create_connection(("127.0.0.1", first.port), 1)
 
 
-def test_no_socket_is_left() -> None:
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="sees open sockets in /proc")
+def test_no_socket_is_left(listener: RedirectListener) -> None:
     """Of many sign-ins, with connections in every state."""
-    if not Path("/proc/self/fd").exists():
-        pytest.skip("counts file descriptors in /proc")
 
-    def descriptors() -> int:
-        return len(list(Path("/proc/self/fd").iterdir()))
+    def open_sockets() -> set[str]:
+        found = set()
+        for path in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(path.readlink()))
+        return {name for name in found if name.startswith(("socket:", "anon_inode:"))}
 
-    before = descriptors()
+    before = open_sockets()
     for _ in range(10):
         one = RedirectListener("localhost", 0, "", STATE)
         idle = raw(one)
@@ -364,7 +367,7 @@ def test_no_socket_is_left() -> None:
         browser.result(10)
         one.close()
         idle.close()
-    assert eventually(lambda: descriptors() <= before)
+    assert eventually(lambda: open_sockets() <= before), open_sockets() - before
 
 
 def test_it_listens_on_this_machine_only(listener: RedirectListener) -> None:

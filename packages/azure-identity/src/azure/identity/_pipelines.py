@@ -12,15 +12,20 @@
 6. Token requests are safe to repeat, so POST is retried like GET. A `Retry-After` longer than the longest pause
    (`retry_backoff_max`, 30 seconds unless set) is not slept through: the caller gets the answer and can decide.
 7. Requests with rules of their own (no proxy, a pinned certificate) have pipes of their own: see `_routes`.
+8. A web API makes a credential per request and leaves it to the garbage collector. A sync pipe whose last user was
+   collected, not closed, therefore waits a while for the next one; it closes when another is asked for after that, or
+   with the process. An async pipe cannot: its event loop may be closed before it.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import ssl
 import sys
 import threading
+import time
 import weakref
 import zlib
 from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, cast
@@ -65,6 +70,8 @@ CONNECT_TIMEOUT = 20
 minutes."""
 READ_TIMEOUT = 60
 """Default of `read_timeout`, seconds."""
+LINGER = 30.0
+"""Seconds a sync pipe waits for a new user after its last one was collected."""
 POOL_SIZE = 64
 """Idle connections a shared pool keeps per host."""
 ROUTES = 4
@@ -311,6 +318,9 @@ class _Pipe:
 class BlockingPipe(_Pipe):
     """A pipe of the sync credentials."""
 
+    idle_since: Optional[float] = None
+    """When its last user was collected, if nobody has used it since (rule 8)."""
+
     def __init__(self, options: Mapping[str, Any], key: Any, route: Optional[Route] = None) -> None:
         from azure.core.pipeline import Pipeline
 
@@ -355,11 +365,13 @@ class BlockingPipe(_Pipe):
     def _abandoned(self, owner_id: int) -> None:
         with _lock:
             self._owners.pop(owner_id, None)
-            last = not self._owners
-            if last and _blocking_pipes.get(self.key) is self:
-                del _blocking_pipes[self.key]
+            if self._owners or self.forked():
+                return
+            if _blocking_pipes.get(self.key) is self:
+                self.idle_since = time.monotonic()
+                return
         # A session or transport of the user's is theirs to close: only `release` may, which an explicit close() calls.
-        if last and not self.forked() and self._session is not None:
+        if self._session is not None:
             self._session.close()
 
     def _close(self) -> None:
@@ -566,9 +578,24 @@ def blocking_pipe(options: Mapping[str, Any], owner: Any, route: Optional[Route]
         if pipe is None:
             pipe = BlockingPipe(options, key, route)
         pipe.adopt(owner)
+        pipe.idle_since = None
         if key is not None:
             _blocking_pipes[key] = pipe  # after the adoption: a collection just before it may have ended the pipe
-        return pipe
+    _close_idle(time.monotonic() - LINGER)
+    return pipe
+
+
+def _close_idle(before: float) -> None:
+    """Close the sync pipes that nobody has used since `before`."""
+    with _lock:
+        idle = [pipe for pipe in _blocking_pipes.values() if pipe.idle_since is not None and pipe.idle_since <= before]
+        for pipe in idle:
+            del _blocking_pipes[pipe.key]
+    for pipe in idle:
+        pipe._close()
+
+
+atexit.register(_close_idle, float("inf"))
 
 
 def async_pipe(
