@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+import types
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from azure.identity._credentials import InteractiveBrowserCredential
 from azure.identity._exceptions import CredentialUnavailableError as SameError
 from azure.identity._internal.utils import within_dac
 from azure.identity._messages import IN_DEFAULT_CHAIN
+from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"
 CONFIGURATION = reply(200, {"token_endpoint": "https://x/token"})
@@ -31,6 +34,8 @@ class Subclass(InteractiveBrowserCredential):
 
     def __init__(self, **kwargs: Any) -> None:
         self._window = kwargs.pop("parent_window_handle", 7)
+        self._silent = kwargs.pop("use_default_broker_account", False)
+        kwargs.pop("disable_interactive_fallback", None)
         super().__init__(**kwargs)
 
     def _request_token(self, *scopes: str, **kwargs: Any) -> Any:
@@ -39,7 +44,7 @@ class Subclass(InteractiveBrowserCredential):
         pop = kwargs.get("pop")
         return app.acquire_token_interactive(
             list(scopes),
-            prompt="select_account",
+            prompt="none" if self._silent else "select_account",
             claims_challenge=kwargs.get("claims"),
             timeout=self._timeout,
             login_hint=self._login_hint,
@@ -167,3 +172,31 @@ def test_it_can_be_pickled(machine: Machine) -> None:
     credential._port_ = None
 
     assert "_msal_view" not in vars(pickle.loads(pickle.dumps(credential)))
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The default chain's broker member, where that package is the one that is installed."""
+    from azure.identity._credentials.broker import BrokerCredential
+
+    package = types.ModuleType("azure.identity.broker")
+    package.InteractiveBrowserBrokerCredential = Subclass  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "azure.identity.broker", package)
+    return BrokerCredential()
+
+
+def test_the_default_chain_uses_it(installed: Any, machine: Machine, entra: EntraEmulator) -> None:
+    """Silently."""
+    installed._options["authority"] = entra.authority
+
+    assert installed.get_token(SCOPE).token == "T1"
+    assert machine.prompts == ["none"]
+
+
+def test_without_a_runtime_it_is_not_asked(installed: Any, machine: Machine) -> None:
+    """By itself it would open the browser, and wait five minutes."""
+    machine.runtime = RuntimeError("no broker on this system")
+
+    with pytest.raises(CredentialUnavailableError, match="no broker on this system"):
+        installed.get_token(SCOPE)
+    assert (machine.applications, machine.browsers) == ([], 0)
