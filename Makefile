@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 # pip's warnings are about its own configuration; errors are shown.
 INSTALL := $(RUN) -m pip --disable-pip-version-check --quiet --quiet install
 PACKAGES := -e packages/entra-emulator -e "packages/azure-identity[aio]"
-SOURCES := packages/azure-identity/src packages/entra-emulator/src
+SOURCES := packages/azure-identity/src packages/azure-identity-broker/src packages/entra-emulator/src
 # A PYTHON that somebody named must be the one in $(VENV); the default takes what is there.
 NAMED := $(if $(filter file,$(origin PYTHON)),,"$(PYTHON)")
 
