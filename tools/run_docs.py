@@ -80,7 +80,7 @@ def environment(entra: EntraEmulator, home: Path) -> Dict[str, str]:
         "DEMO_RESOURCE_URL": url,
         "PYTHONIOENCODING": "utf-8",
         "PYTHONUNBUFFERED": "1",
-        "BROWSER": "echo %s &",
+        "BROWSER": "echo %s",
     }
 
 

@@ -42,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """asyncio does not close the TLS transport of a connection that was reset before Python 3.11."""
     if sys.version_info < (3, 11):
         config.addinivalue_line("filterwarnings", "ignore:unclosed transport <asyncio.sslproto:ResourceWarning")
+    if sys.version_info < (3, 10):
+        # There the policy makes an event loop for whoever asks (pytest-asyncio does), and nobody closes it. The library
+        # makes none.
+        for what in ("unclosed event loop", "unclosed <socket.socket fd=[0-9]+, family=AddressFamily.AF_UNIX"):
+            config.addinivalue_line("filterwarnings", f"ignore:{what}:ResourceWarning")
 
 
 @pytest.fixture(autouse=True)

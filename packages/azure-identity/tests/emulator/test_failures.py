@@ -435,9 +435,7 @@ def test_a_passing_trouble_is_not_noticed(
     assert entra.requests.count("token") == times + 1
 
 
-def test_a_transient_answer_is_repeated_once(
-    world: World, entra: EntraEmulator, no_transient_pause: None
-) -> None:
+def test_a_transient_answer_is_repeated_once(world: World, entra: EntraEmulator, no_transient_pause: None) -> None:
     """AADSTS90033 asks to try again; the flow does, where the retry policy does not."""
     entra.faults.add("token", times=1, status=400, body={"error": "server_error", "error_codes": [90033]})
     credential = Here(world, entra, Path(), None, None).secret()  # type: ignore[arg-type]

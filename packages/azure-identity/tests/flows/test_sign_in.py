@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import pickle
@@ -475,6 +476,16 @@ def test_authenticate_with_claims_signs_in_with_them(stage: Stage) -> None:
     assert json.loads(stage.way.claims(stage.io) or "") == wanted
     assert stage.ask(cae=True) == "T1"
     stage.io.finished()
+
+
+@pytest.mark.parametrize("name", ["InteractiveBrowserCredential", "DeviceCodeCredential", "UsernamePasswordCredential"])
+def test_authenticate_is_the_same_in_both_worlds(name: str) -> None:
+    """Arguments and documentation."""
+    sync, twin = (getattr(face.package, name).authenticate for face in FACES)
+
+    assert inspect.signature(sync) == inspect.signature(twin)
+    assert inspect.getdoc(sync) == inspect.getdoc(twin)
+    assert inspect.iscoroutinefunction(twin)
 
 
 # --- records

@@ -525,6 +525,64 @@ def test_a_cancelled_wait_ends_at_once_and_closes() -> None:
     asyncio.run(main())
 
 
+def test_a_cancelled_sign_in_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a thread nor a port that is taken; and the next sign-in begins."""
+    import webbrowser
+
+    from azure.identity.aio import InteractiveBrowserCredential
+
+    opened: list[str] = []
+    monkeypatch.setenv("BROWSER", "a browser")
+    monkeypatch.setattr(webbrowser, "open", lambda url, *_: opened.append(url) or True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    async def main() -> None:
+        async with InteractiveBrowserCredential(
+            tenant_id="tid", authority="http://localhost:9", redirect_uri=f"http://localhost:{port}"
+        ) as credential:
+            for times in (1, 2):
+                task = asyncio.ensure_future(credential.get_token("s/.default"))
+                while len(opened) < times:
+                    await asyncio.sleep(0.001)
+                assert "azure-identity-redirect" in threads()
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert "azure-identity-redirect" not in threads()
+
+    asyncio.run(main())
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_cancelled_wait_for_another_device_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asleep most of the time."""
+    from azure.identity._messages import Response
+    from azure.identity.aio import DeviceCodeCredential
+
+    told: list[str] = []
+
+    async def prompt(uri: str, code: str, expires_on: Any) -> None:
+        told.append(code)
+
+    async def send(self: Any, request: Any) -> Response:
+        body = b'{"device_code": "D", "user_code": "U", "verification_uri": "https://microsoft.com/devicelogin"}'
+        return Response(200, {"content-type": "application/json"}, body)
+
+    async def main() -> None:
+        monkeypatch.setattr(AsyncIO, "send", send)
+        credential = DeviceCodeCredential(prompt_callback=prompt)
+        task = asyncio.ensure_future(credential.get_token("s/.default"))
+        while not told:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 2)
+        assert len(credential._flights) == 0
+
+    asyncio.run(main())
+
+
 # --- the browser
 
 
