@@ -159,7 +159,9 @@ OUTSIDE = ("asyncio", "time", "subprocess", "threading", "socket", "ssl", "azure
 ALLOWED: dict[str, set[str]] = {
     "_io.py": {"asyncio", "time"},
     "_flights.py": {"asyncio", "threading"},
-    "_pipelines.py": {"asyncio", "threading", "time", "socket", "ssl", "azure.core.pipeline"},
+    "_pipelines.py": {"asyncio", "threading", "time", "ssl", "azure.core.pipeline"},
+    "_policies.py": {"azure.core.pipeline"},
+    "_no_answer.py": {"socket", "ssl"},
     "_routes.py": {"ssl", "azure.core.pipeline"},
     "_redirects.py": {"socket", "threading", "time"},
     "_processes.py": {"asyncio", "subprocess", "threading"},

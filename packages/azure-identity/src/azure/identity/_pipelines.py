@@ -20,7 +20,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import ssl
 import sys
@@ -28,25 +27,14 @@ import threading
 import time
 import weakref
 import zlib
-from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, cast
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional
 
 from azure.core.exceptions import AzureError
-from azure.core.pipeline.policies import (
-    AsyncRetryPolicy,
-    CustomHookPolicy,
-    DistributedTracingPolicy,
-    HeadersPolicy,
-    HttpLoggingPolicy,
-    ProxyPolicy,
-    RequestIdPolicy,
-    RetryPolicy,
-    UserAgentPolicy,
-)
-from azure.core.rest import HttpRequest
 
-from ._messages import Response, Unreachable
-from ._old_urllib3 import is_old_urllib3, leave_names_to_urllib3, refuse_cut_bodies, wrong_name
+from ._messages import Response
+from ._no_answer import body, certificate_refused, lowered, unreachable
+from ._old_urllib3 import is_old_urllib3, leave_names_to_urllib3, refuse_cut_bodies
+from ._policies import AsyncBoundedRetryPolicy, BoundedRetryPolicy, build_policies, build_request, run_options
 from ._routes import (
     Route,
     refuse_plain,
@@ -55,16 +43,12 @@ from ._routes import (
     routed_policies,
     routed_pool_options,
 )
-from ._trace import RedactedTracePolicy
-from ._user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     import asyncio
 
     from ._messages import Request
 
-LONGEST_PAUSE = 30
-"""Default of `retry_backoff_max`, seconds."""
 CONNECT_TIMEOUT = 20
 """Default of `connection_timeout`, seconds. azure-core's 300 would let an unreachable authority block for 20
 minutes."""
@@ -86,126 +70,6 @@ _TRANSPORT_OPTIONS = (
     "connection_data_block_size",
     "use_env_settings",
 )
-
-
-# --- policies ---
-
-
-class _PatientButBounded:
-    """What the sync and the async retry policy add to azure-core's."""
-
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("retry_backoff_max", LONGEST_PAUSE)
-        super().__init__(**options)
-        self._method_whitelist = frozenset(self._method_whitelist | {"POST"})  # type: ignore[has-type]
-
-    def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
-        # azure-core before 1.36 takes its own 120 seconds for this, whatever the constructor was given.
-        options.setdefault("retry_backoff_max", self.backoff_max)  # type: ignore[attr-defined]
-        return cast("dict[str, Any]", super().configure_retries(options))  # type: ignore[misc]
-
-    def increment(self, settings: Any, response: Any = None, error: Optional[Exception] = None) -> bool:
-        if error is not None and _certificate_refused(error):
-            return False  # the certificate will not be another one in a second
-        return bool(super().increment(settings, response, error))  # type: ignore[misc]
-
-    def is_retry(self, settings: Any, response: Any) -> bool:
-        wait = self.get_retry_after(response)  # type: ignore[attr-defined]
-        if wait is not None and wait > settings["max_backoff"]:
-            return False
-        return bool(super().is_retry(settings, response))  # type: ignore[misc]
-
-
-class BoundedRetryPolicy(_PatientButBounded, RetryPolicy):  # type: ignore[misc,type-arg]
-    """azure-core's retry policy with rule 6 of this module."""
-
-
-class AsyncBoundedRetryPolicy(_PatientButBounded, AsyncRetryPolicy):  # type: ignore[misc,type-arg]
-    """azure-core's async retry policy with rule 6 of this module."""
-
-
-def build_policies(options: Mapping[str, Any], retry: type) -> list[Any]:
-    """The policies of a pipeline, in the order azure-core documents for its clients.
-
-    There is no redirect policy unless `permit_redirects=True` asks for one: a token request must not follow a redirect
-    to somebody else. There is no decoding policy: answers are parsed where their meaning is known.
-    """
-    before, after = _listed(options, "per_call_policies"), _listed(options, "per_retry_policies")
-    if options.get("policies") is not None:
-        policies = [*before, *options["policies"]]
-        if after:
-            places = [i for i, policy in enumerate(policies) if isinstance(policy, (RetryPolicy, AsyncRetryPolicy))]
-            if not places:
-                raise ValueError("per_retry_policies needs a retry policy in 'policies', and there is none.")
-            policies[places[-1] + 1 : places[-1] + 1] = after
-        return policies
-    given = dict(options)
-    policies = [
-        given.get("request_id_policy") or _request_id_policy(given),
-        given.get("headers_policy") or HeadersPolicy(**given),
-        given.get("user_agent_policy") or UserAgentPolicy(**{"base_user_agent": USER_AGENT, **given}),
-        given.get("proxy_policy") or ProxyPolicy(**given),
-        *before,
-    ]
-    if given.get("redirect_policy") or given.get("permit_redirects"):
-        policies.append(given.get("redirect_policy") or _redirect_policy(retry)(**given))
-    policies.append(given.get("retry_policy") or (given.get("retry_policy_class") or retry)(**given))
-    if given.get("authentication_policy"):
-        policies.append(given["authentication_policy"])
-    policies += [
-        given.get("custom_hook_policy") or CustomHookPolicy(**given),
-        *after,
-        given.get("logging_policy") or RedactedTracePolicy(**given),
-        DistributedTracingPolicy(**given),
-        given.get("http_logging_policy") or HttpLoggingPolicy(**given),
-    ]
-    return policies
-
-
-class CorrelationIdPolicy(RequestIdPolicy):
-    """Sends the correlation id a flow made as the request id too: azure-core would make one more, from the clock and
-    the network card. Only where the user says nothing about request ids."""
-
-
-def _request_id_policy(given: dict[str, Any]) -> Any:
-    silent = "request_id" not in given and given.get("auto_request_id", True)
-    return (CorrelationIdPolicy if silent else RequestIdPolicy)(**given)
-
-
-def _redirect_policy(retry: type) -> Any:
-    from azure.core.pipeline.policies import AsyncRedirectPolicy, RedirectPolicy
-
-    return RedirectPolicy if issubclass(retry, RetryPolicy) else AsyncRedirectPolicy
-
-
-def _listed(options: Mapping[str, Any], name: str) -> list[Any]:
-    value = options.get(name)
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def build_request(request: Request) -> HttpRequest:
-    """azure-core's request for ours."""
-    content: Optional[bytes] = None
-    headers = dict(request.headers)
-    if request.form is not None:
-        content = urlencode(request.form).encode("ascii")
-        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    return HttpRequest(request.method, request.url, headers=headers, content=content)
-
-
-def run_options(request: Request, policies: list[Any]) -> dict[str, Any]:
-    """Options for one run of the pipeline. Only those that a policy takes: others would reach the transport."""
-    options: dict[str, Any] = {}
-    if request.timeout is not None:
-        options["connection_timeout"] = options["read_timeout"] = request.timeout
-    if not request.retry and any(isinstance(policy, (RetryPolicy, AsyncRetryPolicy)) for policy in policies):
-        options["retry_total"] = 0
-    correlation_id = request.headers.get("client-request-id")
-    if correlation_id and any(isinstance(policy, CorrelationIdPolicy) for policy in policies):
-        options["request_id"] = correlation_id
-    return options
 
 
 # --- trust ---
@@ -349,9 +213,9 @@ class BlockingPipe(_Pipe):
         try:
             answer = self._pipeline.run(build_request(request), **run_options(request, self.policies))
             raw = answer.http_response
-            return Response(raw.status_code, _lowered(raw.headers), _body(raw), raw)
+            return Response(raw.status_code, lowered(raw.headers), body(raw), raw)
         except (AzureError, OSError) as error:
-            raise _unreachable(request.url, error) from error
+            raise unreachable(request.url, error) from error
 
     def release(self, owner: Any) -> None:
         """The owner needs the pipe no longer."""
@@ -442,9 +306,9 @@ class AsyncPipe(_Pipe):
         try:
             answer = await self._pipeline.run(build_request(request), **run_options(request, self.policies))
             raw = answer.http_response
-            return Response(raw.status_code, _lowered(raw.headers), _body(raw), raw)
+            return Response(raw.status_code, lowered(raw.headers), body(raw), raw)
         except errors as error:
-            raise _unreachable(request.url, error) from error
+            raise unreachable(request.url, error) from error
         finally:
             self._running -= 1
             if self._superseded and not self._running:
@@ -793,8 +657,8 @@ def _routed_transport(route: Route) -> Any:
             try:
                 return super().send(request, **_routed_arguments(route, kwargs))
             except AzureError as error:
-                if route.tls is not None and _certificate_refused(error):
-                    raise _unreachable(request.url, error) from error  # nothing that a retry policy would catch
+                if route.tls is not None and certificate_refused(error):
+                    raise unreachable(request.url, error) from error  # nothing that a retry policy would catch
                 raise
 
     return RoutedTransport
@@ -829,8 +693,8 @@ def _async_routed_transport(transport: Any, route: Route) -> Any:
             try:
                 return await super().send(request, **_routed_arguments(route, kwargs))
             except AzureError as error:
-                if route.tls is not None and _certificate_refused(error):
-                    raise _unreachable(request.url, error) from error  # nothing that a retry policy would catch
+                if route.tls is not None and certificate_refused(error):
+                    raise unreachable(request.url, error) from error  # nothing that a retry policy would catch
                 raise
 
     return RoutedTransport
@@ -842,124 +706,3 @@ def _routed_arguments(route: Route, given: Mapping[str, Any]) -> dict[str, Any]:
         ("connection_verify", "connection_cert", "ssl") if route.tls is not None else ()
     )
     return {name: value for name, value in given.items() if name not in void}
-
-
-def _certificate_refused(error: BaseException) -> bool:
-    return any(isinstance(cause, ssl.SSLCertVerificationError) or wrong_name(cause) for cause in _causes(error))
-
-
-# --- answers and failures ---
-
-
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _body(raw: Any) -> bytes:
-    """The body of azure-core's response, of its older kind, or of a stand-in that has a text only, as many tests do."""
-    body = getattr(raw, "content", None)
-    if not isinstance(body, bytes) and callable(getattr(raw, "body", None)):
-        body = raw.body()
-    if not isinstance(body, bytes):
-        text = raw.text()
-        body = text.encode("utf-8") if isinstance(text, str) else b""
-    return body
-
-
-def _causes(error: Optional[BaseException]) -> Iterator[BaseException]:
-    """The error and what lies behind it, in every way that azure-core, requests, urllib3 and aiohttp nest them."""
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        item = queue.pop(0)
-        if not isinstance(item, BaseException) or id(item) in seen:
-            continue
-        seen.add(id(item))
-        yield item
-        queue += [
-            getattr(item, "inner_exception", None),
-            getattr(item, "reason", None),
-            getattr(item, "os_error", None),
-        ]
-        queue += [*item.args, item.__cause__, item.__context__]
-
-
-# What http.client, urllib3 and aiohttp raise for an answer that ends too early, by name: not all are always installed.
-_CUT = frozenset(
-    (
-        "RemoteDisconnected",
-        "IncompleteRead",
-        "ChunkedEncodingError",
-        "ServerDisconnectedError",
-        "ContentLengthError",
-        "TransferEncodingError",
-    )
-)
-
-
-# Likewise for time that ran out, which azure-core before 1.35 does not tell from other failures.
-_SLOW_CONNECTING = frozenset(("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"))
-_SLOW_ANSWER = frozenset(("ReadTimeout", "ReadTimeoutError", "SocketTimeoutError", "ServerTimeoutError"))
-
-
-def _aiohttp_says(causes: list[BaseException], words: str) -> bool:
-    """Whether a failure begins with these words. aiohttp before 3.10 has fewer classes to tell them apart."""
-    return any(type(cause).__module__.startswith("aiohttp.") and str(cause).startswith(words) for cause in causes)
-
-
-def _unreachable(url: str, error: BaseException) -> Unreachable:
-    """Say in one plain sentence why no answer came, the same for every transport."""
-    import socket
-
-    from azure.core.exceptions import (
-        DecodeError,
-        ServiceRequestTimeoutError,
-        ServiceResponseError,
-        ServiceResponseTimeoutError,
-    )
-
-    causes = list(_causes(error))
-    for cause in causes:
-        # aiohttp's own kind has the message only in the error it wraps.
-        if isinstance(cause, ssl.SSLCertVerificationError) and getattr(cause, "verify_message", None):
-            return Unreachable(url, f"the server's certificate is not trusted ({cause.verify_message})", kind="tls")
-        if wrong_name(cause):
-            return Unreachable(url, f"the server's certificate is not trusted ({wrong_name(cause)})", kind="tls")
-    failures = [
-        cause
-        for cause in causes
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-    ]
-    if failures:
-        said = next((text for text in (getattr(failure, "reason", None) for failure in failures) if text), None)
-        return Unreachable(url, f"the TLS handshake failed ({said or 'no reason given'})", kind="tls")
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return Unreachable(url, "the host name cannot be resolved")
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return Unreachable(url, "the connection was refused")
-    kinds = {type(cause).__name__ for cause in causes}
-    slow = isinstance(error, ServiceRequestTimeoutError) or kinds & _SLOW_CONNECTING
-    if slow or _aiohttp_says(causes, "Connection timeout"):
-        return Unreachable(url, "connecting took too long", kind="timeout")
-    if isinstance(error, ServiceResponseTimeoutError) or kinds & _SLOW_ANSWER:
-        return Unreachable(url, "the answer took too long", kind="timeout")
-    if any(isinstance(cause, OSError) and cause.errno == errno.ECONNRESET for cause in causes):
-        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
-    cut = kinds & _CUT or any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes)
-    if cut or _aiohttp_says(causes, "Response payload is not completed"):
-        return Unreachable(url, "the connection was cut before the answer was complete", kind="response")
-    if kinds & {"BadStatusLine", "BadHttpMessage"}:
-        return Unreachable(url, "the answer is not HTTP", kind="response")
-    if any(isinstance(cause, zlib.error) for cause in causes):
-        return Unreachable(url, "the answer's compression is damaged", kind="response")
-    if isinstance(error, (ServiceResponseError, DecodeError)) or type(error).__name__ == "ClientPayloadError":
-        return Unreachable(url, f"the answer could not be read ({type(causes[-1]).__name__})", kind="response")
-    # Before Python 3.10 and 3.11, those of sockets and of asyncio are classes of their own.
-    if any(isinstance(cause, (TimeoutError, socket.timeout)) for cause in causes) or "TimeoutError" in kinds:
-        return Unreachable(url, "the answer took too long", kind="timeout")
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror:
-            if cause.strerror.startswith("[SSL:"):  # aiohttp before 3.10 keeps only the words
-                return Unreachable(url, f"the TLS connection failed ({cause.strerror})", kind="tls")
-            return Unreachable(url, cause.strerror[:1].lower() + cause.strerror[1:])
-    return Unreachable(url, f"no connection ({type(causes[-1]).__name__})")
