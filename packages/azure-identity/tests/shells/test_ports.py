@@ -784,12 +784,15 @@ def _tls(folder: Path, *names: str) -> Any:
 
 def _stubborn_tree(pids: Path) -> tuple[str, ...]:
     """A program that starts another; both ignore every signal they can, and write down who they are."""
-    inner = f"trap '' TERM INT HUP; echo $$ >> '{pids}'; sleep 30; sleep 30"
+    # The dollars are for the inner shell: unescaped, the outer one would write its own number twice.
+    inner = f"trap '' TERM INT HUP; echo \\$\\$ >> '{pids}'; sleep 30; sleep 30"
     return ("/bin/sh", "-c", f"trap '' TERM INT HUP; echo $$ >> '{pids}'; /bin/sh -c \"{inner}\"; sleep 30")
 
 
 def _read_pids(path: Path) -> list[int]:
-    return [int(line) for line in path.read_text().split()] if path.exists() else []
+    pids = [int(line) for line in path.read_text().split()] if path.exists() else []
+    assert len(set(pids)) == len(pids)
+    return pids
 
 
 def _pipe(world: World, port: Any) -> Any:

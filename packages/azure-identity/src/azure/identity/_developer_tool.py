@@ -199,6 +199,15 @@ class DeveloperToolFlow(Flow):
     async def _close(self, io: FlowIO, *exc: Any) -> None:
         """There is nothing to close."""
 
+    def _gave_up(self, ask: TokenRequest, words: str, status: int) -> Exception:
+        """The tool ended with an error nothing more is known about than its words."""
+        from ._errors import help_link
+
+        said = f"{self._tool} failed: {words}"
+        if not words:
+            said = f"Failed to invoke {self._tool}: it ended with status {status} and said nothing."
+        return self._failure(ask, f"{self._who}: {said} {help_link(self._help)}")
+
     def _failure(self, ask: TokenRequest, message: str) -> Exception:
         """The tool tried and failed. Within DefaultAzureCredential that is no reason to stop: the next tool may be
         signed in."""

@@ -102,13 +102,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
                 f"{self._who}: this Azure Developer CLI cannot answer a claims challenge. Update it to version 1.18.1 "
                 f"or later. {help_link('claims-challenge')}"
             )
-        if said:
-            return self._failure(ask, f"{self._who}: {self._tool} failed: {said} {help_link(self._help)}")
-        return self._failure(
-            ask,
-            f"{self._who}: Failed to invoke Azure Developer CLI: it ended with status {done.returncode} and said "
-            f"nothing. {help_link(self._help)}",
-        )
+        return self._gave_up(ask, said, done.returncode)
 
     def _not_installed(self) -> Exception:
         from .._errors import CredentialUnavailableError, help_link

@@ -106,13 +106,7 @@ class AzureCliFlow(DeveloperToolFlow):
                 f"{self._who}: Please run 'az login' to set up an account: run '{command}'. Azure CLI said: {words} "
                 f"{help_link(self._help)}"
             )
-        if words:
-            return self._failure(ask, f"{self._who}: Azure CLI failed: {words} {help_link(self._help)}")
-        return self._failure(
-            ask,
-            f"{self._who}: Failed to invoke Azure CLI: it ended with status {done.returncode} and said nothing. "
-            f"{help_link(self._help)}",
-        )
+        return self._gave_up(ask, words, done.returncode)
 
     def _not_installed(self) -> Exception:
         from .._errors import CredentialUnavailableError, help_link

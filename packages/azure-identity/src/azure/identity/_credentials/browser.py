@@ -132,7 +132,7 @@ class InteractiveBrowserFlow(UserFlow):
             )
             await io.work(listener.show, None)
             return granted
-        except Exception as error:
+        except Exception as error:  # whatever it is: the waiting browser is told, and it goes on its way
             await io.work(listener.show, getattr(error, "message", None) or "")
             raise
         finally:
