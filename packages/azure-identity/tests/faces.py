@@ -10,7 +10,7 @@ from scripted import ScriptedIO, on
 
 import azure.identity
 import azure.identity.aio
-from azure.identity._messages import ALONE, Token, TokenRequest
+from azure.identity._values.messages import ALONE, Token, TokenRequest
 
 
 class Face(NamedTuple):

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from leak_watch import planted
 from scripted import Listener, ScriptedIO, reply
 
-from azure.identity._messages import Response
+from azure.identity._values.messages import Response
 
 TENANT = "tid"
 CODE = planted("authorization-code")

@@ -20,7 +20,7 @@ import pytest
 
 from azure.identity._flights import Flight, FlightTable, Waker
 from azure.identity._io import run_blocking
-from azure.identity._messages import ALONE, Command, Completed, Request, Response, TokenRequest, Unreadable
+from azure.identity._values.messages import ALONE, Command, Completed, Request, Response, TokenRequest, Unreadable
 
 if TYPE_CHECKING:
     from azure.identity._io import FlowIO

@@ -19,7 +19,7 @@ from azure.identity import (
     CredentialUnavailableError,
     InteractiveBrowserCredential,
 )
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN, Unreachable
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, Unreachable
 
 SCOPE = "https://vault.azure.net/.default"
 CONFIGURATION = reply(200, {"token_endpoint": "https://x/token"})
@@ -436,7 +436,7 @@ def test_linux_has_no_such_tokens(machine: Machine) -> None:
 
 def test_requests_with_other_nonces_share_no_flight(machine: Machine) -> None:
     """Whoever comes second needs a token of its own."""
-    from azure.identity._messages import TokenRequest
+    from azure.identity._values.messages import TokenRequest
 
     credential = made()
     flights = {

@@ -19,7 +19,7 @@ from azure.identity import CredentialUnavailableError
 from azure.identity._credentials import InteractiveBrowserCredential
 from azure.identity._exceptions import CredentialUnavailableError as SameError
 from azure.identity._internal.utils import within_dac
-from azure.identity._messages import IN_DEFAULT_CHAIN
+from azure.identity._values.messages import IN_DEFAULT_CHAIN
 from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"

@@ -13,7 +13,7 @@ from people import ADA, CODE, secret
 from scripted import ScriptedIO, refusal, reply, token
 
 from azure.identity import AuthorizationCodeCredential
-from azure.identity._messages import Unreachable
+from azure.identity._values.messages import Unreachable
 
 GRAPH, VAULT = "https://graph.microsoft.com/.default", "https://vault.azure.net/.default"
 REDIRECT = "https://app.contoso.com/callback"

@@ -14,7 +14,7 @@ from leak_watch import planted
 from scripted import NOW, ScriptedIO, ask
 
 from azure.identity import AzureDeveloperCliCredential, CredentialUnavailableError
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN, CannotRun, Completed, TimedOut
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, CannotRun, Completed, TimedOut
 
 SCOPE = "https://management.azure.com/.default"
 NAME = "AzureDeveloperCliCredential"

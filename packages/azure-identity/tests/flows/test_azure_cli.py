@@ -13,7 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripted import NOW, ScriptedIO, ask
 
 from azure.identity import AzureCliCredential, CredentialUnavailableError
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN, CannotRun, Completed, TimedOut
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, CannotRun, Completed, TimedOut
 
 SCOPE = "https://management.azure.com/.default"
 JWT = "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiJzIn0.c2lnbmF0dXJl"

@@ -13,8 +13,8 @@ from people import ADA, CODE, answering, comes_back
 from scripted import ScriptedIO, refusal, reply, token
 
 from azure.identity import CredentialUnavailableError
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN, Unreachable
 from azure.identity._redirects import CannotListen
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, Unreachable
 
 VAULT = "https://vault.azure.net/.default"
 each_face = pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.name))

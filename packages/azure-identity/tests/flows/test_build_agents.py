@@ -13,8 +13,8 @@ from leak_watch import planted
 from scripted import NOW, ScriptedIO, refusal, reply, token
 
 from azure.identity import CredentialUnavailableError
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN, Response, Unreachable
 from azure.identity._protocols.entra import JWT_BEARER_ASSERTION
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, Response, Unreachable
 
 SCOPE = "https://vault.azure.net/.default"
 PIPELINES, GITHUB = "AzurePipelinesCredential", "GitHubActionsCredential"

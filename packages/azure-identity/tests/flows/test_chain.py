@@ -20,7 +20,7 @@ from azure.identity import (
 from azure.identity import ChainedTokenCredential as _Chain
 from azure.identity._credentials.chained import is_ours
 from azure.identity._diagnosis import COULD_NOT_TRY, FAILED
-from azure.identity._messages import Completed, Token
+from azure.identity._values.messages import Completed, Token
 
 ChainedTokenCredential: Any = _Chain  # members here are as incomplete as users' may be
 NOT_HERE = CredentialUnavailableError("not here")

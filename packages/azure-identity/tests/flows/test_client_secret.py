@@ -9,7 +9,7 @@ import pytest
 from scripted import NOW, ScriptedIO, ask, token
 
 from azure.identity import ClientSecretCredential
-from azure.identity._messages import Token
+from azure.identity._values.messages import Token
 
 VAULT, GRAPH = "https://vault.azure.net/.default", "https://graph.microsoft.com/.default"
 

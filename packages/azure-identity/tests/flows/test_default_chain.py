@@ -22,7 +22,7 @@ from azure.identity import (
 from azure.identity import DefaultAzureCredential as _Default
 from azure.identity._credentials.chained import member_name
 from azure.identity._credentials.default import DEV, LINKS, PROD
-from azure.identity._messages import Completed
+from azure.identity._values.messages import Completed
 
 ENVIRONMENT, CLI = "EnvironmentCredential", "AzureCliCredential"
 ORDER = (

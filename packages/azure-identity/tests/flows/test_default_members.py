@@ -17,7 +17,7 @@ from shared_cache import SCOPE, account, document, refresh_token
 from azure.identity import CredentialUnavailableError, TokenCachePersistenceOptions
 from azure.identity._cache.store import PlainFileStore
 from azure.identity._credentials.default import LINKS
-from azure.identity._messages import CannotRun, Completed, Response, TimedOut, Unreachable
+from azure.identity._values.messages import CannotRun, Completed, Response, TimedOut, Unreachable
 
 each_face = pytest.mark.parametrize("face", FACES, ids=lambda face: str(face.name))
 ENVIRONMENT, WORKLOAD, MANAGED = "EnvironmentCredential", "WorkloadIdentityCredential", "ManagedIdentityCredential"

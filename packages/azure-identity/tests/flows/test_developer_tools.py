@@ -17,7 +17,7 @@ from scripted import NOW, ScriptedIO, ask
 
 from azure.identity import AzureDeveloperCliCredential, AzurePowerShellCredential, CredentialUnavailableError
 from azure.identity._developer_tool import file_marks, find_program
-from azure.identity._messages import Completed
+from azure.identity._values.messages import Completed
 
 SCOPE = "https://vault.azure.net/.default"
 PROGRAMS = {

@@ -12,7 +12,7 @@ from people import ADA, DEVICE_CODE, URI, device_code
 from scripted import NOW, ScriptedIO, refusal, reply
 
 from azure.identity import CredentialUnavailableError
-from azure.identity._messages import Unreachable
+from azure.identity._values.messages import Unreachable
 
 VAULT = "https://vault.azure.net/.default"
 PENDING = refusal("authorization_pending", "AADSTS70016: Pending.", 400)

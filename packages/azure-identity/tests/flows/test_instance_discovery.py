@@ -9,7 +9,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripted import ScriptedIO, ask, reply, token
 
 from azure.identity import ClientSecretCredential
-from azure.identity._messages import Response, Unreachable
+from azure.identity._values.messages import Response, Unreachable
 
 KNOWN = reply(200, {"tenant_discovery_endpoint": "https://contoso.example/tid/.well-known/openid-configuration"})
 UNKNOWN = reply(400, {"error": "invalid_instance", "error_description": "AADSTS50049: Unknown or invalid instance."})

@@ -18,8 +18,8 @@ from azure.identity._credentials import managed_identity
 from azure.identity._credentials.azure_ml import AzureMLCredential
 from azure.identity._credentials.imds import ImdsCredential
 from azure.identity._credentials.managed_identity import detect
-from azure.identity._messages import IN_CHAIN, Response, Unreachable
 from azure.identity._protocols import arc, imds
+from azure.identity._values.messages import IN_CHAIN, Response, Unreachable
 
 IMDS = "http://169.254.169.254"
 GUID = "0f8b1c4e-7a2d-4e1b-9c3f-5d6e7f8a9b0c"

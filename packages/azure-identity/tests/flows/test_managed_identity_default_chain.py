@@ -14,7 +14,7 @@ from scripted import NOW, ScriptedIO, reply
 
 from azure.identity import CredentialUnavailableError
 from azure.identity._credentials import managed_identity
-from azure.identity._messages import Response, Unreachable
+from azure.identity._values.messages import Response, Unreachable
 
 GUID = "0f8b1c4e-7a2d-4e1b-9c3f-5d6e7f8a9b0c"
 RESOURCE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"

@@ -10,7 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripted import ScriptedIO, ask, refusal, token
 
 from azure.identity import ClientSecretCredential
-from azure.identity._messages import Response, Unreachable
+from azure.identity._values.messages import Response, Unreachable
 
 DOWN = Response(503, {"content-type": "text/plain"}, b"down")
 

@@ -8,7 +8,7 @@ import pytest
 from scripted import ScriptedIO, ask, reply, token
 
 from azure.identity import ClientAssertionCredential, ClientSecretCredential
-from azure.identity._messages import Response, Unreachable
+from azure.identity._values.messages import Response, Unreachable
 
 PUBLIC = "login.microsoftonline.com"
 

@@ -23,7 +23,7 @@ from scripted import NOW, ScriptedIO, reply, token
 
 from azure.identity import AzureAuthorityHosts, CredentialUnavailableError
 from azure.identity._credentials.chained import member_name
-from azure.identity._messages import Completed, Unreachable
+from azure.identity._values.messages import Completed, Unreachable
 
 SCOPE = "https://management.azure.com/.default"
 GUID = "0b7e0b7e-0000-4000-8000-000000000001"

@@ -21,7 +21,7 @@ from azure.identity import (
 )
 from azure.identity._cache import store
 from azure.identity._cache.store import PlainFileStore
-from azure.identity._messages import IN_CHAIN, IN_DEFAULT_CHAIN
+from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN
 
 NAME = "SharedTokenCacheCredential"
 each_face = pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)

@@ -16,7 +16,7 @@ from people import ADA, BOB, TENANT, WAYS, Way, secret
 from scripted import NOW, ScriptedIO, on, refusal, reply, token
 
 from azure.identity import AuthenticationRecord, AuthenticationRequiredError, CredentialUnavailableError
-from azure.identity._messages import Unreachable
+from azure.identity._values.messages import Unreachable
 
 VAULT, GRAPH = "https://vault.azure.net/.default", "https://graph.microsoft.com/.default"
 RECORD = AuthenticationRecord(TENANT, "client-of-record", "login.microsoftonline.us", ADA.home_account_id, ADA.username)

@@ -19,7 +19,7 @@ from worlds import World
 
 from azure.identity import CredentialUnavailableError
 from azure.identity._credentials.default import AsyncBrokenMember, BrokenMember
-from azure.identity._messages import Request, Tls, Unreachable
+from azure.identity._values.messages import Request, Tls, Unreachable
 
 FILE = "/var/run/secrets/azure/tokens/azure-identity-token"
 VARIABLES = {"AZURE_TENANT_ID": "ten", "AZURE_CLIENT_ID": "cid", "AZURE_FEDERATED_TOKEN_FILE": FILE}
@@ -281,7 +281,7 @@ def test_an_early_renewal_survives_a_missing_file(world: World, configured: Any,
 
 
 def _request() -> Any:
-    from azure.identity._messages import TokenRequest
+    from azure.identity._values.messages import TokenRequest
 
     return TokenRequest(("s/.default",))
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._messages import Token
 from azure.identity._protocols.tool_output import UnexpectedOutput, parse_azd, parse_azd_error
+from azure.identity._values.messages import Token
 
 SetZone = Callable[[str], None]
 NEW_YORK, UTC = "EST5EDT,M3.2.0,M11.1.0", "UTC0"

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leak_watch import planted
 
-from azure.identity._messages import Response
 from azure.identity._protocols.build_agents import (
     NoOidcToken,
     endpoint_problem,
@@ -19,6 +18,7 @@ from azure.identity._protocols.build_agents import (
     parse_oidc,
     pipelines_request,
 )
+from azure.identity._values.messages import Response
 
 URI = "https://dev.azure.com/org/project/_apis/distributedtask/hubs/build/plans/p/jobs/j/oidctoken"
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import reply
 
-from azure.identity._messages import Response
 from azure.identity._protocols.authority import parse_authority, valid_region
 from azure.identity._protocols.discovery import instance_request, parse_instance, parse_region, region_request
+from azure.identity._values.messages import Response
 
 
 def test_the_public_cloud_is_asked_about_a_host() -> None:

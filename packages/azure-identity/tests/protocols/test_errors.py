@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from azure.identity import AuthenticationRequiredError, CredentialUnavailableError
 from azure.identity._diagnosis import COULD_NOT_TRY, FAILED, Attempt, report
 from azure.identity._errors import AuthenticationFailedError, redacted
-from azure.identity._messages import Command, Completed, Request, Response, Token, TokenRequest
+from azure.identity._values.messages import Command, Completed, Request, Response, Token, TokenRequest
 
 JWT = "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiJzIn0.c2lnbmF0dXJl"
 SECRET = "0paque~S3cret.value"

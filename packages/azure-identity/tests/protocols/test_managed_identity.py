@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from leak_watch import planted
 from scripted import NOW, reply
 
-from azure.identity._messages import Response
 from azure.identity._protocols import app_service, azure_ml, cloud_shell, imds, service_fabric
 from azure.identity._protocols.identities import (
     CLIENT_ID,
@@ -41,6 +40,7 @@ from azure.identity._protocols.managed_identity import (
     shown_identity,
     wait_asked,
 )
+from azure.identity._values.messages import Response
 
 GUID = "0f8b1c4e-7a2d-4e1b-9c3f-5d6e7f8a9b0c"
 RESOURCE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._messages import Response
 from azure.identity._protocols import arc
 from azure.identity._protocols.arc import BadChallenge
+from azure.identity._values.messages import Response
 
 KEYS = "/var/opt/azcmagent/tokens"
 WINDOWS = "C:\\ProgramData\\AzureConnectedMachineAgent\\Tokens"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azure.identity._cache.memory import Entry, TokenCache, TokenKey
-from azure.identity._messages import Token
+from azure.identity._values.messages import Token
 
 NOW = 1_800_000_000
 KEY = TokenKey("login.microsoftonline.com", "t", "c", "", ("s",), False)

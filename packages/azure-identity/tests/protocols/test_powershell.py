@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._messages import Token
 from azure.identity._protocols.powershell import NoModule, encoded_script, parse_powershell, plain_text, says
 from azure.identity._protocols.tool_output import UnexpectedOutput
+from azure.identity._values.messages import Token
 
 
 def script(resource: str = "https://vault.azure.net", tenant: str = "") -> str:

@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import pytest
 
-from azure.identity._settings import read, read_exact, read_flag, refuse_near_misses
+from azure.identity._values.settings import read, read_exact, read_flag, refuse_near_misses
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import NOW, refusal, reply, token
 
-from azure.identity._messages import Response, Token
 from azure.identity._protocols.entra import (
     Unusable,
     assertion_proof,
@@ -26,6 +25,7 @@ from azure.identity._protocols.entra import (
     token_request,
     whole,
 )
+from azure.identity._values.messages import Response, Token
 from azure.identity._version import VERSION
 
 URL = "https://login.microsoftonline.com/tid/oauth2/v2.0/token"

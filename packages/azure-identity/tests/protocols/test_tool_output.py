@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._messages import Token
 from azure.identity._protocols.tool_output import UnexpectedOutput, json_objects, parse_azure_cli
+from azure.identity._values.messages import Token
 
 SetZone = Callable[[str], None]
 JSON = st.recursive(

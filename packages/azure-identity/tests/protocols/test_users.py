@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from azure.identity import AuthenticationRecord
 from azure.identity._cache.refresh_tokens import RefreshToken, RefreshTokens
-from azure.identity._messages import Response
 from azure.identity._protocols import users
 from azure.identity._protocols.authority import parse_authority
 from azure.identity._protocols.scopes import combined_claims
+from azure.identity._values.messages import Response
 
 PUBLIC = parse_authority("login.microsoftonline.com")
 

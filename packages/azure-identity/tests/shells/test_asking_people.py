@@ -15,10 +15,10 @@ from people import ADA, BOB, Person
 
 from azure.identity import AuthenticationRecord
 from azure.identity._errors import AuthenticationFailedError
-from azure.identity._messages import Token
 from azure.identity._protocols.entra import Granted, json_object
 from azure.identity._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from azure.identity._users import UserFlow
+from azure.identity._values.messages import Token
 
 CROWD = 50
 

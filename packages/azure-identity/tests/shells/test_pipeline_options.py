@@ -34,8 +34,8 @@ from loopback import SILENT, Proxy, Received, Server, reply
 from urllib3.exceptions import InsecureRequestWarning
 from worlds import World
 
-from azure.identity._messages import Request, Response, Unreachable
-from azure.identity._settings import PipelineOptions
+from azure.identity._values.messages import Request, Response, Unreachable
+from azure.identity._values.settings import PipelineOptions
 from entra_emulator import EntraEmulator
 
 NO_EFFECT = {"polling_interval", "api_version"}

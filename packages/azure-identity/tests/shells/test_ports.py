@@ -24,7 +24,7 @@ from worlds import Async, Sync, World
 from azure.identity import _pipelines
 from azure.identity._flights import FlightTable
 from azure.identity._io import AsyncIO, BlockingIO, run_blocking
-from azure.identity._messages import CannotRun, Closed, Command, Request, Response, TimedOut, Unreachable
+from azure.identity._values.messages import CannotRun, Closed, Command, Request, Response, TimedOut, Unreachable
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="tests process trees by POSIX means")
 
@@ -454,7 +454,7 @@ class TestBlockingIO(PortContract):
             f"""
             from azure.identity._flights import FlightTable
             from azure.identity._io import BlockingIO, run_blocking
-            from azure.identity._messages import Command
+            from azure.identity._values.messages import Command
             run_blocking(BlockingIO({{}}, FlightTable()).run(Command({_stubborn_tree(pids)!r}, 60)))
             """
         )
@@ -497,7 +497,7 @@ class TestBlockingIO(PortContract):
             import os, sys
             from azure.identity._flights import FlightTable
             from azure.identity._io import BlockingIO, run_blocking
-            from azure.identity._messages import Request
+            from azure.identity._values.messages import Request
             port = BlockingIO({}, FlightTable())
             send = lambda who: run_blocking(port.send(Request("GET", sys.argv[1] + "?" + who)))
             send("parent")

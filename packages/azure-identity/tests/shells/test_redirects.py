@@ -557,7 +557,7 @@ def test_a_cancelled_sign_in_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
 
 def test_a_cancelled_wait_for_another_device_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asleep most of the time."""
-    from azure.identity._messages import Response
+    from azure.identity._values.messages import Response
     from azure.identity.aio import DeviceCodeCredential
 
     told: list[str] = []

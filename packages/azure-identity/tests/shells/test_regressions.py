@@ -19,9 +19,9 @@ import azure.identity
 import azure.identity.aio
 from azure.identity import CredentialUnavailableError, _pipelines
 from azure.identity._cache.memory import TokenCache, TokenKey
-from azure.identity._messages import Request, Token
 from azure.identity._old_urllib3 import wrong_name
 from azure.identity._protocols import assertions
+from azure.identity._values.messages import Request, Token
 
 KEY = TokenKey("cloud", "tenant", "client", "", ("scope",), False)
 

@@ -24,9 +24,9 @@ from azure.identity._cache.memory import TokenKey
 from azure.identity._flights import FlightTable
 from azure.identity._flow import Flow
 from azure.identity._io import AsyncIO, BlockingIO, run_blocking
-from azure.identity._messages import Token
 from azure.identity._protocols.scopes import canonical_scopes
 from azure.identity._shells import AsyncCredential, SyncCredential
+from azure.identity._values.messages import Token
 
 SCOPE = "https://vault.azure.net/.default"
 

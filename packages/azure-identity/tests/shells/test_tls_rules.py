@@ -22,7 +22,7 @@ from loopback import Proxy, Server, eventually, reply
 from worlds import Async, Sync, World
 
 from azure.identity import _pipelines, _routes
-from azure.identity._messages import Request, Tls, Unreachable
+from azure.identity._values.messages import Request, Tls, Unreachable
 
 if sys.version_info < (3, 11):
     # asyncio itself forgets to close its half of a TLS connection that the server ended.

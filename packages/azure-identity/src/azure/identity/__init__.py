@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ._credentials.workload_identity import WorkloadIdentityCredential
     from ._errors import AuthenticationRequiredError, CredentialUnavailableError
     from ._persistence import TokenCachePersistenceOptions
-    from ._record import AuthenticationRecord
+    from ._values.record import AuthenticationRecord
 
 __version__ = VERSION
 
@@ -53,7 +53,7 @@ for _folder in _sys.modules["azure"].__path__:
         __path__.append(_place)
 
 _PLACES = {
-    "AuthenticationRecord": "_record",
+    "AuthenticationRecord": "_values.record",
     "AuthenticationRequiredError": "_errors",
     "AuthorizationCodeCredential": "_credentials.authorization_code",
     "AzureAuthorityHosts": "_constants",

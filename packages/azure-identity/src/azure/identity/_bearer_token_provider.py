@@ -8,16 +8,16 @@ from ._cache.memory import TokenKey
 from ._credentials.chained import ask_foreign
 from ._flow import Flow
 from ._io import clock
-from ._messages import IN_CHAIN
 from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._shells import AsyncCredential, SyncCredential
+from ._values.messages import IN_CHAIN
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider
     from azure.core.credentials_async import AsyncTokenProvider
 
     from ._io import FlowIO
-    from ._messages import Token, TokenRequest
+    from ._values.messages import Token, TokenRequest
 
 
 class ProviderFlow(Flow):
@@ -48,7 +48,7 @@ class ProviderFlow(Flow):
         if hasattr(self._credential, "get_token_info"):
             ask = ask._replace(method="get_token_info")
             return await ask_foreign(io, self._credential, ask)
-        from ._messages import Token
+        from ._values.messages import Token
 
         answer = await io.call(self._credential.get_token, *ask.scopes)
         return Token(answer.token, int(answer.expires_on))

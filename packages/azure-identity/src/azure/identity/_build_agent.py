@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._entra import EntraFlow
-from ._messages import Unreachable
+from ._values.messages import Unreachable
 
 if TYPE_CHECKING:
     from ._io import FlowIO
-    from ._messages import Request, Token, TokenRequest
+    from ._values.messages import Request, Token, TokenRequest
 
 
 class BuildAgentFlow(EntraFlow):

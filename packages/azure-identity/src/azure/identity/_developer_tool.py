@@ -13,17 +13,17 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
-from . import _settings
 from ._cache.memory import TokenKey
 from ._flow import Flow
-from ._messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
 from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
+from ._values import settings
+from ._values.messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
 
 if TYPE_CHECKING:
     from ._cache.memory import Entry
     from ._io import FlowIO
-    from ._messages import Completed, Token, TokenRequest
+    from ._values.messages import Completed, Token, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)
 _SCOPE = re.compile(r"\A[A-Za-z0-9_.:/-]+\Z")
@@ -62,9 +62,9 @@ def working_directory() -> str:
     """
     if sys.platform != "win32":
         return "/bin"
-    root = _settings.read(_settings.SYSTEM_ROOT)
+    root = settings.read(settings.SYSTEM_ROOT)
     if root is None:
-        raise LookupError(f"the environment variable {_settings.SYSTEM_ROOT} is not set")
+        raise LookupError(f"the environment variable {settings.SYSTEM_ROOT} is not set")
     return root
 
 
@@ -169,7 +169,7 @@ class DeveloperToolFlow(Flow):
                 self.tenant_id or None,
                 ask.tenant,
                 self._allowed_tenants,
-                multitenant_disabled=_settings.read_flag(_settings.DISABLE_MULTITENANT),
+                multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
             from ._errors import AuthenticationFailedError, help_link

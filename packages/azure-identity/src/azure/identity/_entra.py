@@ -12,19 +12,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
-from . import _settings
 from ._cache.memory import TokenKey
 from ._flow import Flow, split_options
-from ._messages import Unreachable
 from ._protocols.authority import PUBLIC_CLOUD, Authority, is_adfs, parse_authority, token_endpoint, valid_region
 from ._protocols.scopes import canonical_scopes, parse_claims, validate_scopes
 from ._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
+from ._values import settings
+from ._values.messages import Unreachable
 
 if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError
     from ._io import FlowIO
-    from ._messages import Response, Token, TokenRequest
     from ._protocols.entra import Granted, Refusal
+    from ._values.messages import Response, Token, TokenRequest
 
 TRANSIENT_PAUSE = 1.0
 """Seconds before the one repetition of a request the service could not serve just now."""
@@ -41,11 +41,11 @@ def configured_authority(authority: Optional[str], environ: Optional[Mapping[str
     """The authority a credential uses: the keyword, else AZURE_AUTHORITY_HOST, else the public cloud."""
     if authority:
         return parse_authority(authority)
-    configured = _settings.read(_settings.AUTHORITY_HOST, environ)
+    configured = settings.read(settings.AUTHORITY_HOST, environ)
     try:
         return parse_authority(configured or PUBLIC_CLOUD)
     except ValueError as error:
-        raise ValueError(f"{_settings.AUTHORITY_HOST}: {error}") from None
+        raise ValueError(f"{settings.AUTHORITY_HOST}: {error}") from None
 
 
 class EntraFlow(Flow):
@@ -85,7 +85,7 @@ class EntraFlow(Flow):
                 self._tenant,
                 validate_tenant(ask.tenant),
                 self._allowed_tenants,
-                multitenant_disabled=_settings.read_flag(_settings.DISABLE_MULTITENANT),
+                multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
             from ._errors import AuthenticationFailedError, help_link
@@ -185,7 +185,7 @@ class EntraFlow(Flow):
                     "authority you trust, "
                     "such as that of a private cloud, create the credential with disable_instance_discovery=True. "
                     "Otherwise check "
-                    f"the 'authority' keyword and {_settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
+                    f"the 'authority' keyword and {settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
                     response.raw,
                 )
             _confirmed_hosts.add(authority.host)
@@ -198,7 +198,7 @@ class EntraFlow(Flow):
             return None
         if name != _DETECT:
             return name
-        here = _settings.read(_settings.REGION_NAME)
+        here = settings.read(settings.REGION_NAME)
         if here is not None:
             # App Service writes "West US 2"; the regional endpoint wants "westus2".
             here = here.replace(" ", "").lower()
@@ -226,7 +226,7 @@ class EntraFlow(Flow):
             "timeout": "Check the network, the proxy settings (HTTPS_PROXY) and firewalls.",
         }.get(
             error.kind,
-            f"Check the network, the proxy settings (HTTPS_PROXY), and the authority ({_settings.AUTHORITY_HOST}).",
+            f"Check the network, the proxy settings (HTTPS_PROXY), and the authority ({settings.AUTHORITY_HOST}).",
         )
         return AuthenticationFailedError(
             f"{self._who}: {error.url} cannot be reached: {error.reason}. {step} {help_link('no-connection')}"
@@ -238,7 +238,7 @@ class EntraFlow(Flow):
         return AuthenticationFailedError(
             f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
             "answering (a proxy, a "
-            f"sign-in page of the network), or the authority may be wrong ({_settings.AUTHORITY_HOST}). "
+            f"sign-in page of the network), or the authority may be wrong ({settings.AUTHORITY_HOST}). "
             f"{help_link('unusable-answer')}",
             response.raw,
             correlation_id=response.headers.get("client-request-id"),
@@ -327,14 +327,14 @@ _DETECT = "tryautodetect"
 
 def _configured_region() -> Optional[str]:
     """The region AZURE_REGIONAL_AUTHORITY_NAME names, `tryautodetect`, or None."""
-    name = _settings.read(_settings.REGIONAL_AUTHORITY)
+    name = settings.read(settings.REGIONAL_AUTHORITY)
     if name is None:
         return None
     if name.lower() in (_DETECT, "true"):
         return _DETECT
     if not valid_region(name):
         raise ValueError(
-            f"{_settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or 'tryautodetect', "
+            f"{settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or 'tryautodetect', "
             "but it "
             f"is {name!r}."
         )

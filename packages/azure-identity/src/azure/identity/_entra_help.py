@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ._errors import help_link
 
 if TYPE_CHECKING:
-    from ._messages import Response
     from ._protocols.entra import Refusal
+    from ._values.messages import Response
 
 SKEW = 120
 """Seconds this machine's clock may differ from the server's before a message mentions it."""

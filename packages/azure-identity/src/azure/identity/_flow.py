@@ -10,15 +10,15 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
-from . import _settings
 from ._cache.memory import Entry, TokenCache, TokenKey
 from ._cache.refresh import RENEW_EARLY, USE, refresh_need
 from ._flights import FlightTable
 from ._protocols.scopes import canonical_scopes, validate_scopes
+from ._values import settings
 
 if TYPE_CHECKING:
     from ._io import FlowIO
-    from ._messages import Token, TokenRequest
+    from ._values.messages import Token, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -178,12 +178,12 @@ def split_options(
     """The credential's own options and those of its pipeline. Refuses near misses of known names."""
     if not given:
         return {}, {}
-    _settings.refuse_near_misses(owner, given, parameters)
-    _settings.refuse_line_breaks(given)
-    own = {name: value for name, value in given.items() if name in _settings.CREDENTIAL_OPTIONS}
+    settings.refuse_near_misses(owner, given, parameters)
+    settings.refuse_line_breaks(given)
+    own = {name: value for name, value in given.items() if name in settings.CREDENTIAL_OPTIONS}
     pipeline = {
         name: value
         for name, value in given.items()
-        if name not in _settings.CREDENTIAL_OPTIONS and not name.startswith("_")
+        if name not in settings.CREDENTIAL_OPTIONS and not name.startswith("_")
     }
     return own, pipeline

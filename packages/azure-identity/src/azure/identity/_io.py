@@ -21,11 +21,11 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Hashable, Mapping, Optional, Protocol, TypeVar
 
 from ._flights import Flight, FlightTable, TaskWaker, ThreadWaker
-from ._messages import Closed, Unreadable
+from ._values.messages import Closed, Unreadable
 
 if TYPE_CHECKING:
-    from ._messages import Command, Completed, Request, Response
     from ._redirects import RedirectListener
+    from ._values.messages import Command, Completed, Request, Response
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
-from . import _settings
+from ._values import settings
 
 if TYPE_CHECKING:
-    from ._messages import Token, TokenRequest
+    from ._values.messages import Token, TokenRequest
 
 LOGGER = logging.getLogger("azure.identity")
 
@@ -47,12 +47,12 @@ class FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 def configure_from_environment() -> None:
     """Apply AZURE_LOG_LEVEL, if it is set. An unknown value is one warning, never an error."""
-    value = _settings.read(_settings.LOG_LEVEL)
+    value = settings.read(settings.LOG_LEVEL)
     if value is None:
         return
     level = _LEVELS.get(value.lower())
     if level is None:
-        LOGGER.warning("%s is %r; expected one of %s.", _settings.LOG_LEVEL, value, ", ".join(_LEVELS))
+        LOGGER.warning("%s is %r; expected one of %s.", settings.LOG_LEVEL, value, ", ".join(_LEVELS))
         return
     LOGGER.setLevel(level)
     if not any(isinstance(handler, FallbackHandler) for handler in LOGGER.handlers):
@@ -61,7 +61,7 @@ def configure_from_environment() -> None:
 
 def log_success(logger: logging.Logger, who: str, ask: TokenRequest, token: Optional[Token]) -> None:
     """A token was acquired."""
-    from ._messages import ALONE
+    from ._values.messages import ALONE
 
     logger.log(logging.INFO if ask.context == ALONE else logging.DEBUG, "%s.%s succeeded", who, ask.method)
     if token is not None and logger.isEnabledFor(logging.DEBUG):
@@ -70,7 +70,7 @@ def log_success(logger: logging.Logger, who: str, ask: TokenRequest, token: Opti
 
 def log_failure(logger: logging.Logger, who: str, ask: TokenRequest, error: BaseException) -> None:
     """No token was acquired."""
-    from ._messages import ALONE
+    from ._values.messages import ALONE
 
     logger.log(
         logging.WARNING if ask.context == ALONE else logging.DEBUG,

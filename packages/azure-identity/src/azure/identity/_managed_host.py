@@ -14,16 +14,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, NamedTuple, Optional, Union
 
-from ._messages import Response, Unreachable
 from ._protocols.identities import EITHER_ID, Identity
 from ._protocols.retries import CONNECT, JITTER, READ, STATUS, configured
+from ._values.messages import Response, Unreachable
 
 if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError, CredentialUnavailableError
     from ._io import FlowIO
-    from ._messages import Request, Token, TokenRequest
     from ._protocols.managed_identity import Refusal
     from ._protocols.retries import Retries
+    from ._values.messages import Request, Token, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)
 _OWN_RETRIES = ("retry_policy", "retry_policy_class", "policies")

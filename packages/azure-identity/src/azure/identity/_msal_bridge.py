@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 from urllib.parse import urlencode
 
 from ._io import run_blocking
-from ._messages import Request, Token
 from ._protocols.entra import Granted, whole
+from ._values.messages import Request, Token
 
 if TYPE_CHECKING:
     from ._io import BlockingIO
-    from ._messages import Response
-    from ._record import AuthenticationRecord
+    from ._values.messages import Response
+    from ._values.record import AuthenticationRecord
 
 
 def msal() -> Any:

@@ -7,8 +7,8 @@ import ssl
 import zlib
 from typing import Any, Iterator, Mapping, Optional
 
-from ._messages import Unreachable
 from ._old_urllib3 import wrong_name
+from ._values.messages import Unreachable
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:

@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional
 
 from azure.core.exceptions import AzureError
 
-from ._messages import Response
 from ._no_answer import body, certificate_refused, lowered, unreachable
 from ._old_urllib3 import is_old_urllib3, leave_names_to_urllib3, refuse_cut_bodies
 from ._policies import AsyncBoundedRetryPolicy, BoundedRetryPolicy, build_policies, build_request, run_options
@@ -43,11 +42,12 @@ from ._routes import (
     routed_policies,
     routed_pool_options,
 )
+from ._values.messages import Response
 
 if TYPE_CHECKING:
     import asyncio
 
-    from ._messages import Request
+    from ._values.messages import Request
 
 CONNECT_TIMEOUT = 20
 """Default of `connection_timeout`, seconds. azure-core's 300 would let an unreachable authority block for 20

@@ -23,7 +23,7 @@ from ._trace import RedactedTracePolicy
 from ._user_agent import USER_AGENT
 
 if TYPE_CHECKING:
-    from ._messages import Request
+    from ._values.messages import Request
 
 LONGEST_PAUSE = 30
 """Default of `retry_backoff_max`, seconds: a `Retry-After` above it is not slept through."""

@@ -22,10 +22,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
-from ._messages import CannotRun, Completed, TimedOut
+from ._values.messages import CannotRun, Completed, TimedOut
 
 if TYPE_CHECKING:
-    from ._messages import Command
+    from ._values.messages import Command
 
 T = TypeVar("T")
 GRACE = 2.0

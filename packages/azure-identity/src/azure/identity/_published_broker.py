@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional
 from urllib.parse import urlsplit
 
 from ._internal.utils import within_dac
-from ._messages import IN_DEFAULT_CHAIN
 from ._msal_bridge import MsalHttp, granted, msal, renewed
+from ._values.messages import IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:
     from ._io import BlockingIO
-    from ._messages import TokenRequest
     from ._protocols.entra import Granted
-    from ._record import AuthenticationRecord
+    from ._values.messages import TokenRequest
+    from ._values.record import AuthenticationRecord
 
 
 class MsalView:

@@ -25,7 +25,7 @@ import time
 from typing import Any, Mapping, NamedTuple, Optional
 from urllib.parse import parse_qs, urlsplit
 
-from ._messages import CannotRun, Command, PortError, TimedOut
+from ._values.messages import CannotRun, Command, PortError, TimedOut
 
 CONNECTION_TIMEOUT = 10.0
 """Seconds a connection may stay silent."""

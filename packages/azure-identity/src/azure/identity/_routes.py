@@ -18,10 +18,10 @@ import ssl
 from copy import copy
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional
 
-from ._messages import Tls, Unreachable
+from ._values.messages import Tls, Unreachable
 
 if TYPE_CHECKING:
-    from ._messages import Request
+    from ._values.messages import Request
 
 _PROXY_OPTIONS = ("proxies", "proxy_policy")
 _TLS_OPTIONS = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, T
 from ._flow import Flow
 from ._io import AsyncIO, BlockingIO, clock, run_blocking
 from ._logging import log_failure, log_success
-from ._messages import Closed, PortError, TokenRequest
+from ._values.messages import Closed, PortError, TokenRequest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
 
     from ._cache.memory import Entry
-    from ._record import AuthenticationRecord
+    from ._values.record import AuthenticationRecord
 
 _LOGGER = logging.getLogger(__name__)
 _HOT_LIMIT = 20_000

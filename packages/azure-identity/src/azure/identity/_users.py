@@ -15,18 +15,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Hashable, Iterable, Mapping, Optional
 
-from . import _settings
 from ._cache.refresh_tokens import RefreshToken, RefreshTokens
 from ._entra import EntraFlow
 from ._flow import uncached
-from ._messages import ALONE, Token, TokenRequest
+from ._values import settings
+from ._values.messages import ALONE, Token, TokenRequest
 
 if TYPE_CHECKING:
     from ._cache.memory import Entry, TokenKey
     from ._errors import AuthenticationFailedError, AuthenticationRequiredError
     from ._io import FlowIO
     from ._protocols.entra import Granted
-    from ._record import AuthenticationRecord
+    from ._values.record import AuthenticationRecord
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -257,7 +257,7 @@ class UserFlow(EntraFlow):
         extra: Mapping[str, Any],
     ) -> TokenRequest:
         """The request behind `authenticate`."""
-        _settings.refuse_near_misses("authenticate", extra, ("scopes", "claims", "tenant_id", "enable_cae"))
+        settings.refuse_near_misses("authenticate", extra, ("scopes", "claims", "tenant_id", "enable_cae"))
         if scopes is None:
             default = _MANAGEMENT_SCOPES.get(self._authority.cloud)
             if default is None:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, TypedDict, Union
 
 from azure.core.credentials import TokenRequestOptions
 
-from azure.identity import InteractiveBrowserCredential, _settings
+from azure.identity import InteractiveBrowserCredential
 from azure.identity._credentials.browser import InteractiveBrowserFlow
 from azure.identity._errors import AuthenticationFailedError, CredentialUnavailableError, help_link, redacted
-from azure.identity._messages import IN_DEFAULT_CHAIN, Token, TokenRequest
 from azure.identity._msal_bridge import MsalHttp, granted, msal, renewed, runtime_problem
 from azure.identity._protocols.scopes import CAE_CAPABILITY
 from azure.identity._twins import public
 from azure.identity._users import _Refused
+from azure.identity._values import settings as _settings
+from azure.identity._values.messages import IN_DEFAULT_CHAIN, Token, TokenRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from azure.identity import AuthenticationRecord
     from azure.identity._io import FlowIO
     from azure.identity._protocols.entra import Granted
-    from azure.identity._settings import SignInOptions
+    from azure.identity._values.settings import SignInOptions
 
 _PARAMETERS = (
     "parent_window_handle",

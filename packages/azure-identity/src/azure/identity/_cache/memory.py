@@ -22,7 +22,7 @@ from .refresh import LAST_MINUTES
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-    from .._messages import Token
+    from .._values.messages import Token
 
 LIMIT = 20_000
 """Entries one cache holds at most. A token takes about 2 kB, so this is some 40 MB."""

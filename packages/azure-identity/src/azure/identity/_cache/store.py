@@ -17,7 +17,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Callable, Protocol
 
-from .._messages import Unreadable
+from .._values.messages import Unreadable
 
 if TYPE_CHECKING:
     from .._io import FlowIO

@@ -10,7 +10,7 @@ from .._protocols.identities import CLIENT_ID, OBJECT_ID, RESOURCE_ID
 
 if TYPE_CHECKING:
     from .._managed_host import Errand
-    from .._messages import Request
+    from .._values.messages import Request
 
 
 class AppServiceHost(Host):

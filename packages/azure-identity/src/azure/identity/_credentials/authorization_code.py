@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._io import FlowIO
-    from .._messages import TokenRequest
     from .._protocols.entra import Granted
-    from .._settings import CredentialOptions
+    from .._values.messages import TokenRequest
+    from .._values.settings import CredentialOptions
 
 
 class AuthorizationCodeFlow(UserFlow):

@@ -12,7 +12,7 @@ from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from .._io import FlowIO
-    from .._messages import Completed, Token, TokenRequest
+    from .._values.messages import Completed, Token, TokenRequest
 
 _NOT_SIGNED_IN = ("not logged in", "azd auth login")
 """What the tool says when nobody is signed in, in all its formats."""

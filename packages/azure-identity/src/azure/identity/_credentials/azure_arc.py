@@ -10,15 +10,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
-from .. import _settings
 from .._managed_host import Host
-from .._messages import Unreadable
 from .._protocols.identities import CLIENT_ID, OBJECT_ID, RESOURCE_ID, Identity
+from .._values import settings
+from .._values.messages import Unreadable
 
 if TYPE_CHECKING:
     from .._io import FlowIO
     from .._managed_host import Errand
-    from .._messages import Response, Token
+    from .._values.messages import Response, Token
 
 CHALLENGES = 2
 """How often a challenge is answered before the answer counts."""
@@ -66,7 +66,7 @@ class AzureArcHost(Host):
         )
 
         try:
-            directory = key_directory(sys.platform, _settings.read(_settings.PROGRAM_DATA))
+            directory = key_directory(sys.platform, settings.read(settings.PROGRAM_DATA))
             path = checked_path(challenged_path(challenge), directory, sys.platform)
             content = await io.read(path, KEY_LIMIT, follow_links=False)
             return parse_key(content)

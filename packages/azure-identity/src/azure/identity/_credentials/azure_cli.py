@@ -18,7 +18,7 @@ from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from .._io import FlowIO
-    from .._messages import Completed, Token, TokenRequest
+    from .._values.messages import Completed, Token, TokenRequest
 
 _SUBSCRIPTION = re.compile(r"\A[A-Za-z0-9_. -]+\Z")
 _NOT_SIGNED_IN = ("az login", "az account set")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
-from .. import _settings
 from .._managed_host import Host
 from .._protocols.identities import CLIENT_ID, Identity, is_guid
+from .._values import settings
 
 if TYPE_CHECKING:
     from .._managed_host import Errand
-    from .._messages import Request
+    from .._values.messages import Request
 
 
 class AzureMLHost(Host):
@@ -31,7 +31,7 @@ class AzureMLHost(Host):
         if identity.kind:
             return identity
         # Where no identity is enabled the variable says "clientid".
-        default = _settings.read(_settings.DEFAULT_IDENTITY_CLIENT_ID) or ""
+        default = settings.read(settings.DEFAULT_IDENTITY_CLIENT_ID) or ""
         return identity._replace(kind=CLIENT_ID, value=default) if is_guid(default) else identity
 
     def request(self, errand: Errand) -> Request:

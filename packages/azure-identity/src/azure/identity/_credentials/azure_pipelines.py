@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import _settings
 from .._build_agent import BuildAgentFlow
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
-    from .._settings import CredentialOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.settings import CredentialOptions
 
 
 class AzurePipelinesFlow(BuildAgentFlow):
@@ -73,11 +73,11 @@ class AzurePipelinesFlow(BuildAgentFlow):
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         from .._protocols.build_agents import endpoint_problem, pipelines_request
 
-        uri = _settings.read(_settings.PIPELINES_OIDC_URI) or ""
+        uri = settings.read(settings.PIPELINES_OIDC_URI) or ""
         problem = endpoint_problem(uri)
         if problem is not None:
             raise self._not_here(
-                f"{_settings.PIPELINES_OIDC_URI} {problem}",
+                f"{settings.PIPELINES_OIDC_URI} {problem}",
                 "in Azure Pipelines only, in a task that refers to the service connection",
             )
         request = pipelines_request(uri, self._service_connection_id, self._system_access_token)

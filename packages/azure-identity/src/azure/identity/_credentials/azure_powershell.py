@@ -14,7 +14,7 @@ from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from .._io import FlowIO
-    from .._messages import Completed, Token, TokenRequest
+    from .._values.messages import Completed, Token, TokenRequest
 
 
 class AzurePowerShellFlow(DeveloperToolFlow):

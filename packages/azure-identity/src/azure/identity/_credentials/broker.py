@@ -13,13 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._flow import Flow
-from .._messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, SyncCredential
+from .._values.messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:
     from .._cache.memory import Entry, TokenKey
     from .._io import FlowIO
-    from .._messages import TokenRequest
+    from .._values.messages import TokenRequest
 
 
 class SilentBrokerFlow(Flow):

@@ -10,22 +10,22 @@ import re
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
-from .._messages import IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._twins import AIO, public
 from .._users import UserFlow, seconds_to_wait
+from .._values.messages import IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import TokenKey
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
     from .._protocols.entra import Granted
     from .._protocols.users import SignIn
-    from .._record import AuthenticationRecord
     from .._redirects import RedirectListener
-    from .._settings import SignInOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.record import AuthenticationRecord
+    from .._values.settings import SignInOptions
 
 
 class InteractiveBrowserFlow(UserFlow):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
     from .._protocols.assertions import Certificate
     from .._protocols.authority import Authority
-    from .._settings import CredentialOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.settings import CredentialOptions
 
 
 class AssertionSigner:

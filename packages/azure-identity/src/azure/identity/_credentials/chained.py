@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Optional
 
-from .. import _messages
 from .._flow import Flow, uncached
-from .._messages import Token, TokenRequest
 from .._protocols.scopes import OneScopeOnly, validate_scopes
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import messages
+from .._values.messages import Token, TokenRequest
 
 if TYPE_CHECKING:
     from azure.core.credentials import SupportsTokenInfo, TokenCredential
@@ -30,7 +30,7 @@ class ChainFlow(Flow):
     """What chains share: the walk and its report. A chain keeps no tokens of its own; its members do."""
 
     credentials: tuple[AnyCredential, ...]
-    _context = _messages.IN_CHAIN
+    _context = messages.IN_CHAIN
     _sticky = False
     """Whether the member that succeeded once answers all later requests."""
     _successful_credential: Optional[AnyCredential] = None

@@ -11,7 +11,7 @@ from .._protocols.identities import Identity
 
 if TYPE_CHECKING:
     from .._managed_host import Errand
-    from .._messages import Request
+    from .._values.messages import Request
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
-from .. import _settings
 from .._flow import NotConfigured
-from .._messages import IN_DEFAULT_CHAIN
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
+from .._values.messages import IN_DEFAULT_CHAIN
 from .chained import ChainFlow
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from .._cache.memory import Entry
     from .._io import FlowIO
-    from .._messages import TokenRequest
     from .._persistence import TokenCachePersistenceOptions
-    from .._settings import PipelineOptions
+    from .._values.messages import TokenRequest
+    from .._values.settings import PipelineOptions
 
 DEV, PROD = "dev", "prod"
 
@@ -114,7 +114,7 @@ _FORBIDDEN = {
     "object_id": "use managed_identity_client_id, which takes object ids too",
     "resource_id": "use managed_identity_client_id, which takes resource ids too",
     "username": "use shared_cache_username",
-    "token_file_path": f"set {_settings.FEDERATED_TOKEN_FILE}",
+    "token_file_path": f"set {settings.FEDERATED_TOKEN_FILE}",
 }
 
 
@@ -249,7 +249,7 @@ class DefaultAzureFlow(ChainFlow):
             if given[name] is not None:
                 self._shared[name] = given[name]
         self._authority = configured_authority(authority).url
-        selection = _settings.read(_settings.TOKEN_CREDENTIALS)
+        selection = settings.read(settings.TOKEN_CREDENTIALS)
         self._selection = (selection or "").lower()
         chosen = _choose(given, selection, require_envvar)
         self._chosen = frozenset(link.name for link in chosen)
@@ -259,7 +259,7 @@ class DefaultAzureFlow(ChainFlow):
         for name, advice in _FORBIDDEN.items():
             if name in options:
                 raise TypeError(f"{self._who}() does not take {name!r}, since its members differ in it: {advice}.")
-        _settings.refuse_near_misses(self._who, options, parameters)
+        settings.refuse_near_misses(self._who, options, parameters)
 
     def _member(self, link: Link) -> Any:
         try:
@@ -292,7 +292,7 @@ class DefaultAzureFlow(ChainFlow):
         return self._sibling("ManagedIdentityCredential")(
             identity_config=self._identity_config,
             # A configured id comes before the environment's, whatever its kind.
-            _any_id=_settings.read(_settings.CLIENT_ID) if any_id is _ENV else any_id,
+            _any_id=settings.read(settings.CLIENT_ID) if any_id is _ENV else any_id,
             _in_default_chain=True,
             _exclude_workload_identity_credential="WorkloadIdentityCredential" not in self._chosen,
             # Chosen by name it is the only one to ask, so it is asked as patiently as alone.
@@ -303,13 +303,13 @@ class DefaultAzureFlow(ChainFlow):
     def _from_environment(self, keyword: str, variable: str) -> Any:
         """A keyword's value, or the variable's if it was not given."""
         value = self._given[keyword]
-        return _settings.read(variable) if value is _ENV else value
+        return settings.read(variable) if value is _ENV else value
 
     def _shared_cache(self) -> Any:
         return self._entra(
             "SharedTokenCacheCredential",
-            username=self._from_environment("shared_cache_username", _settings.USERNAME),
-            tenant_id=self._from_environment("shared_cache_tenant_id", _settings.TENANT_ID),
+            username=self._from_environment("shared_cache_username", settings.USERNAME),
+            tenant_id=self._from_environment("shared_cache_tenant_id", settings.TENANT_ID),
         )
 
     def _visual_studio_code(self) -> Any:
@@ -321,7 +321,7 @@ class DefaultAzureFlow(ChainFlow):
     def _interactive_browser(self) -> Any:
         return self._entra(
             "InteractiveBrowserCredential",
-            tenant_id=self._from_environment("interactive_browser_tenant_id", _settings.TENANT_ID),
+            tenant_id=self._from_environment("interactive_browser_tenant_id", settings.TENANT_ID),
             client_id=self._given["interactive_browser_client_id"],
         )
 
@@ -331,7 +331,7 @@ class DefaultAzureFlow(ChainFlow):
         face = BrokerCredential if isinstance(self, SyncCredential) else AsyncBrokerCredential
         return face(
             authority=self._authority,
-            tenant_id=self._from_environment("broker_tenant_id", _settings.TENANT_ID),
+            tenant_id=self._from_environment("broker_tenant_id", settings.TENANT_ID),
             client_id=self._given["broker_client_id"],
             **self._shared,
         )
@@ -359,13 +359,13 @@ def _choose(given: Mapping[str, Any], selection: Optional[str], require: bool) -
     """The members: AZURE_TOKEN_CREDENTIALS decides, then the exclude keywords that were given."""
     if selection is None and require:
         raise ValueError(
-            f"{_settings.TOKEN_CREDENTIALS} must be set, because require_envvar=True was given: to dev, prod, or a "
+            f"{settings.TOKEN_CREDENTIALS} must be set, because require_envvar=True was given: to dev, prod, or a "
             "credential's name."
         )
     wanted = (selection or "").lower()
     if wanted and wanted not in _SELECTIONS:
         raise ValueError(
-            f"Invalid value for {_settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: {', '.join(_SELECTIONS)}."
+            f"Invalid value for {settings.TOKEN_CREDENTIALS}: {selection!r}. Valid values: {', '.join(_SELECTIONS)}."
         )
     chosen = []
     for link in LINKS:

@@ -10,21 +10,21 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
-from .._messages import Unreachable
 from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._twins import AIO, public
 from .._users import UserFlow, seconds_to_wait
+from .._values.messages import Unreachable
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._errors import AuthenticationFailedError
     from .._io import FlowIO
-    from .._messages import TokenRequest
     from .._protocols.entra import Granted
     from .._protocols.users import DeviceCode
-    from .._record import AuthenticationRecord
-    from .._settings import SignInOptions
+    from .._values.messages import TokenRequest
+    from .._values.record import AuthenticationRecord
+    from .._values.settings import SignInOptions
 
 _SLOW_DOWN = 5
 """Seconds added to the interval when the service says to slow down (RFC 8628, section 3.5)."""

@@ -7,27 +7,27 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any, Optional
 
-from .. import _settings
 from .._flow import Flow
 from .._protocols.scopes import validate_scopes
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import Entry, TokenKey
     from .._io import FlowIO
-    from .._messages import TokenRequest
-    from .._settings import CredentialOptions
+    from .._values.messages import TokenRequest
+    from .._values.settings import CredentialOptions
 
 _LOGGER = logging.getLogger(__name__)
 
 # What each way to authenticate needs, in order of precedence.
-_SECRET = (_settings.TENANT_ID, _settings.CLIENT_ID, _settings.CLIENT_SECRET)
-_CERTIFICATE = (_settings.TENANT_ID, _settings.CLIENT_ID, _settings.CERTIFICATE_PATH)
-_PASSWORD = (_settings.CLIENT_ID, _settings.USERNAME, _settings.PASSWORD)
-_VARIABLES = (*_SECRET, _settings.CERTIFICATE_PATH, _settings.USERNAME, _settings.PASSWORD)
+_SECRET = (settings.TENANT_ID, settings.CLIENT_ID, settings.CLIENT_SECRET)
+_CERTIFICATE = (settings.TENANT_ID, settings.CLIENT_ID, settings.CERTIFICATE_PATH)
+_PASSWORD = (settings.CLIENT_ID, settings.USERNAME, settings.PASSWORD)
+_VARIABLES = (*_SECRET, settings.CERTIFICATE_PATH, settings.USERNAME, settings.PASSWORD)
 
 _CALLER, _CALLER_OF_CHAIN = 2, 7
 """Where a warning points: at who makes this credential, or a `DefaultAzureCredential` with it."""
@@ -57,14 +57,14 @@ class EnvironmentFlow(Flow):
     """
 
     def __init__(self, **options: Unpack[CredentialOptions]) -> None:
-        _settings.refuse_near_misses(self._who, options)
+        settings.refuse_near_misses(self._who, options)
         given: dict[str, Any] = dict(options)
         # DefaultAzureCredential has other members, so there an incomplete environment is nothing to warn of.
         quiet = given.pop("_quiet", False)
-        tenant, client = _settings.read(_settings.TENANT_ID), _settings.read(_settings.CLIENT_ID)
-        secret, certificate = _settings.read_exact(_settings.CLIENT_SECRET), _settings.read(_settings.CERTIFICATE_PATH)
+        tenant, client = settings.read(settings.TENANT_ID), settings.read(settings.CLIENT_ID)
+        secret, certificate = settings.read_exact(settings.CLIENT_SECRET), settings.read(settings.CERTIFICATE_PATH)
         secret = secret if secret and secret.strip() else None
-        username, password = _settings.read(_settings.USERNAME), _settings.read_exact(_settings.PASSWORD)
+        username, password = settings.read(settings.USERNAME), settings.read_exact(settings.PASSWORD)
         password = password if password and password.strip() else None
         self._credential: Any = None
         if tenant and client and secret:
@@ -74,14 +74,14 @@ class EnvironmentFlow(Flow):
                 tenant,
                 client,
                 certificate,
-                password=_settings.read_exact(_settings.CERTIFICATE_PASSWORD),
-                send_certificate_chain=_settings.read_flag(_settings.SEND_CERTIFICATE_CHAIN),
+                password=settings.read_exact(settings.CERTIFICATE_PASSWORD),
+                send_certificate_chain=settings.read_flag(settings.SEND_CERTIFICATE_CHAIN),
                 **given,
             )
         elif client and username and password:
             warnings.warn(
-                f"The environment is configured for a user name and password ({_settings.USERNAME}, "
-                f"{_settings.PASSWORD}). That is deprecated, because it does not work with multifactor authentication "
+                f"The environment is configured for a user name and password ({settings.USERNAME}, "
+                f"{settings.PASSWORD}). That is deprecated, because it does not work with multifactor authentication "
                 "(MFA). See https://aka.ms/azsdk/identity/mfa",
                 DeprecationWarning,
                 stacklevel=_CALLER_OF_CHAIN if quiet else _CALLER,
@@ -105,11 +105,11 @@ class EnvironmentFlow(Flow):
 
     def _missing(self) -> str:
         have = f"Set: {', '.join(self._set)}. " if self._set else ""
-        if _settings.PASSWORD in self._set and not {_settings.CLIENT_SECRET, _settings.CERTIFICATE_PATH} & {*self._set}:
+        if settings.PASSWORD in self._set and not {settings.CLIENT_SECRET, settings.CERTIFICATE_PATH} & {*self._set}:
             return f"{have}Missing: {', '.join(name for name in _PASSWORD if name not in self._set)}."
         lacking = [name for name in _SECRET if name not in self._set]
         either = [
-            f"{name} or {_settings.CERTIFICATE_PATH}" if name == _settings.CLIENT_SECRET else name for name in lacking
+            f"{name} or {settings.CERTIFICATE_PATH}" if name == settings.CLIENT_SECRET else name for name in lacking
         ]
         return f"{have}Missing: {', '.join(either)}."
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .. import _settings
 from .._build_agent import BuildAgentFlow
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
-    from .._settings import CredentialOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.settings import CredentialOptions
 
 
 class GitHubActionsFlow(BuildAgentFlow):
@@ -61,13 +61,13 @@ class GitHubActionsFlow(BuildAgentFlow):
     ) -> None:
         from .._protocols.build_agents import EXCHANGE_AUDIENCE
 
-        tenant = tenant_id or _settings.read(_settings.TENANT_ID)
-        client = client_id or _settings.read(_settings.CLIENT_ID)
+        tenant = tenant_id or settings.read(settings.TENANT_ID)
+        client = client_id or settings.read(settings.CLIENT_ID)
         missing = [
             f"{name} (or {variable})"
             for name, variable, value in (
-                ("tenant_id", _settings.TENANT_ID, tenant),
-                ("client_id", _settings.CLIENT_ID, client),
+                ("tenant_id", settings.TENANT_ID, tenant),
+                ("client_id", settings.CLIENT_ID, client),
             )
             if not value
         ]
@@ -79,18 +79,18 @@ class GitHubActionsFlow(BuildAgentFlow):
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         from .._protocols.build_agents import endpoint_problem, github_request
 
-        uri = _settings.read(_settings.GITHUB_OIDC_URI) or ""
-        token = _settings.read(_settings.GITHUB_OIDC_TOKEN) or ""
+        uri = settings.read(settings.GITHUB_OIDC_URI) or ""
+        token = settings.read(settings.GITHUB_OIDC_TOKEN) or ""
         problem = endpoint_problem(uri)
         if problem is not None or not token:
-            which = f"{_settings.GITHUB_OIDC_URI} {problem}" if problem else f"{_settings.GITHUB_OIDC_TOKEN} is not set"
+            which = f"{settings.GITHUB_OIDC_URI} {problem}" if problem else f"{settings.GITHUB_OIDC_TOKEN} is not set"
             raise self._not_here(which, "in jobs of GitHub Actions that have 'permissions: id-token: write'")
         request = github_request(uri, token, self._audience)
         advice = "Make sure that the job has 'permissions: id-token: write' and still runs."
         return await self._exchange_agents(io, ask, request, "value", advice)
 
     def _secrets(self) -> tuple[str, ...]:
-        return (_settings.read(_settings.GITHUB_OIDC_TOKEN) or "",)
+        return (settings.read(settings.GITHUB_OIDC_TOKEN) or "",)
 
 
 @public("GitHubActionsCredential")

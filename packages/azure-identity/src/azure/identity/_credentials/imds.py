@@ -12,15 +12,15 @@ import logging
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 
 from .._managed_host import Host, Probe
-from .._messages import ALONE, Response, Token, Unreachable
 from .._protocols.identities import CLIENT_ID, OBJECT_ID, RESOURCE_ID
 from .._protocols.retries import TRANSIENT, Retries
+from .._values.messages import ALONE, Response, Token, Unreachable
 
 if TYPE_CHECKING:
     from .._io import FlowIO
     from .._managed_host import Errand
-    from .._messages import Request, TokenRequest
     from .._protocols.managed_identity import Refusal
+    from .._values.messages import Request, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
-from .. import _settings
 from .._cache.memory import TokenCache, TokenKey
 from .._flights import FlightTable
 from .._flow import Flow, split_options
@@ -30,6 +29,7 @@ from .._protocols.identities import (
 from .._protocols.scopes import resource_of, validate_scopes
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
 
 if TYPE_CHECKING:
     from typing import Hashable
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from .._cache.memory import Entry
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
-    from .._settings import CredentialOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.settings import CredentialOptions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -59,17 +59,17 @@ def detect(environ: Optional[Mapping[str, str]] = None) -> str:
     """Which host this is. The first line that fits decides; blank variables count as unset."""
 
     def has(*names: str) -> bool:
-        return all(_settings.read(name, environ) is not None for name in names)
+        return all(settings.read(name, environ) is not None for name in names)
 
-    if has(_settings.IDENTITY_ENDPOINT):
-        if has(_settings.IDENTITY_HEADER, _settings.IDENTITY_SERVER_THUMBPRINT):
+    if has(settings.IDENTITY_ENDPOINT):
+        if has(settings.IDENTITY_HEADER, settings.IDENTITY_SERVER_THUMBPRINT):
             return SERVICE_FABRIC
-        if has(_settings.IDENTITY_HEADER):
+        if has(settings.IDENTITY_HEADER):
             return APP_SERVICE
-        return AZURE_ARC if has(_settings.IMDS_ENDPOINT) else NOWHERE
-    if has(_settings.MSI_ENDPOINT):
-        return AZURE_ML if has(_settings.MSI_SECRET) else CLOUD_SHELL
-    if has(_settings.AUTHORITY_HOST, _settings.TENANT_ID, _settings.FEDERATED_TOKEN_FILE):
+        return AZURE_ARC if has(settings.IMDS_ENDPOINT) else NOWHERE
+    if has(settings.MSI_ENDPOINT):
+        return AZURE_ML if has(settings.MSI_SECRET) else CLOUD_SHELL
+    if has(settings.AUTHORITY_HOST, settings.TENANT_ID, settings.FEDERATED_TOKEN_FILE):
         return WORKLOAD_IDENTITY
     return IMDS
 
@@ -174,16 +174,16 @@ class ManagedIdentityFlow(Flow):
         if where == IMDS:
             from .imds import ImdsHost
 
-            return ImdsHost(self._who, _settings.read(_settings.POD_IDENTITY_AUTHORITY_HOST), options, probe)
+            return ImdsHost(self._who, settings.read(settings.POD_IDENTITY_AUTHORITY_HOST), options, probe)
 
         def value(name: str) -> str:
-            return _settings.read(name) or ""
+            return settings.read(name) or ""
 
-        endpoint, secret = value(_settings.IDENTITY_ENDPOINT), value(_settings.IDENTITY_HEADER)
+        endpoint, secret = value(settings.IDENTITY_ENDPOINT), value(settings.IDENTITY_HEADER)
         if where == SERVICE_FABRIC:
             from .service_fabric import ServiceFabricHost
 
-            thumbprint = value(_settings.IDENTITY_SERVER_THUMBPRINT)
+            thumbprint = value(settings.IDENTITY_SERVER_THUMBPRINT)
             return ServiceFabricHost(self._who, endpoint, options, secret, thumbprint)
         if where == APP_SERVICE:
             from .app_service import AppServiceHost
@@ -196,16 +196,16 @@ class ManagedIdentityFlow(Flow):
         if where == AZURE_ML:
             from .azure_ml import AzureMLHost
 
-            return AzureMLHost(self._who, value(_settings.MSI_ENDPOINT), options, value(_settings.MSI_SECRET))
+            return AzureMLHost(self._who, value(settings.MSI_ENDPOINT), options, value(settings.MSI_SECRET))
         if where == CLOUD_SHELL:
             from .cloud_shell import CloudShellHost
 
-            return CloudShellHost(self._who, value(_settings.MSI_ENDPOINT), options)
+            return CloudShellHost(self._who, value(settings.MSI_ENDPOINT), options)
         if where == NOWHERE:
             return NoHost(
                 self._who,
-                f"no managed identity endpoint found: {_settings.IDENTITY_ENDPOINT} is set, but neither "
-                f"{_settings.IDENTITY_HEADER} (App Service) nor {_settings.IMDS_ENDPOINT} (Azure Arc). See "
+                f"no managed identity endpoint found: {settings.IDENTITY_ENDPOINT} is set, but neither "
+                f"{settings.IDENTITY_HEADER} (App Service) nor {settings.IMDS_ENDPOINT} (Azure Arc). See "
                 "https://aka.ms/azsdk/python/identity/managedidentitycredential/troubleshoot",
             )
         assert where == WORKLOAD_IDENTITY, where
@@ -222,15 +222,15 @@ class ManagedIdentityFlow(Flow):
     def _workload_identity(self, identity: Identity, options: Mapping[str, Any]) -> Any:
         if identity.kind not in ("", CLIENT_ID) or identity.others:
             raise ValueError(
-                f"{self._who}: workload identity is set up here ({_settings.FEDERATED_TOKEN_FILE}), and it knows "
+                f"{self._who}: workload identity is set up here ({settings.FEDERATED_TOKEN_FILE}), and it knows "
                 "client "
                 f"ids only: {identity} cannot be used. Give its client_id."
             )
-        client_id = identity.value or _settings.read(_settings.CLIENT_ID)
+        client_id = identity.value or settings.read(settings.CLIENT_ID)
         if client_id is None:
             raise ValueError(
-                f"{self._who}: workload identity is set up here ({_settings.FEDERATED_TOKEN_FILE}), but no client ID "
-                f"was provided: give client_id, or set {_settings.CLIENT_ID}."
+                f"{self._who}: workload identity is set up here ({settings.FEDERATED_TOKEN_FILE}), but no client ID "
+                f"was provided: give client_id, or set {settings.CLIENT_ID}."
             )
         return self._sibling("WorkloadIdentityCredential")(client_id=client_id, **options)
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._io import FlowIO
-    from .._messages import Token, TokenRequest
-    from .._settings import CredentialOptions
+    from .._values.messages import Token, TokenRequest
+    from .._values.settings import CredentialOptions
     from .certificate import AssertionSigner
 
 _tokens = TokenCache()

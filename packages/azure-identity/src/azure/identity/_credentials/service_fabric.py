@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Mapping
 
-from .. import _settings
 from .._managed_host import Host
 from .._protocols.identities import OBJECT_ID, Identity
+from .._values import settings
 
 if TYPE_CHECKING:
     from .._managed_host import Errand
-    from .._messages import Request, Response, Token, Unreachable
+    from .._values.messages import Request, Response, Token, Unreachable
 
 
 class ServiceFabricHost(Host):
@@ -31,17 +31,17 @@ class ServiceFabricHost(Host):
     def __init__(self, who: str, endpoint: str, options: Mapping[str, Any], secret: str, thumbprint: str) -> None:
         super().__init__(who, endpoint, options, secret)
         self._thumbprint = thumbprint
-        self._api_version = _settings.read(_settings.IDENTITY_API_VERSION)
+        self._api_version = settings.read(settings.IDENTITY_API_VERSION)
 
     def check(self, identity: Identity) -> None:
         from .._protocols.service_fabric import normal_thumbprint
 
         super().check(identity)
         if not self.endpoint.lower().startswith("https://"):
-            raise self.failed(f"{self.name} must be an https URL, but {_settings.IDENTITY_ENDPOINT} is not.")
+            raise self.failed(f"{self.name} must be an https URL, but {settings.IDENTITY_ENDPOINT} is not.")
         if normal_thumbprint(self._thumbprint) is None:
             raise self.failed(
-                f"{_settings.IDENTITY_SERVER_THUMBPRINT} must be a SHA-1 or SHA-256 thumbprint, 40 or 64 hexadecimal "
+                f"{settings.IDENTITY_SERVER_THUMBPRINT} must be a SHA-1 or SHA-256 thumbprint, 40 or 64 hexadecimal "
                 f"digits, but it is {self.clean(self._thumbprint, limit=100)!r}. Nothing was sent."
             )
 
@@ -78,7 +78,7 @@ class ServiceFabricHost(Host):
             return self.failed(
                 f"{self.name} ({error.url}) is not trusted: {error.reason}. Its certificate must have the "
                 "thumbprint in "
-                f"{_settings.IDENTITY_SERVER_THUMBPRINT}. The secret was not sent."
+                f"{settings.IDENTITY_SERVER_THUMBPRINT}. The secret was not sent."
             )
         return super().unreachable(error)
 

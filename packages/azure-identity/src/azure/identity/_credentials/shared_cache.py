@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
 from .._entra import EntraFlow
-from .._messages import IN_DEFAULT_CHAIN, Token
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 from .._users import DEFAULT_TENANT
+from .._values.messages import IN_DEFAULT_CHAIN, Token
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.msal_schema import Document, StoredAccount, StoredRefreshToken
     from .._io import FlowIO
-    from .._messages import TokenRequest
     from .._persistence import TokenCachePersistenceOptions
-    from .._record import AuthenticationRecord
-    from .._settings import CredentialOptions
+    from .._values.messages import TokenRequest
+    from .._values.record import AuthenticationRecord
+    from .._values.settings import CredentialOptions
 
 
 class SharedTokenCacheFlow(EntraFlow):

@@ -10,15 +10,15 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
-from .. import _settings
-from .._messages import Unreadable
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
+from .._values.messages import Unreadable
 from .broker import SilentBrokerFlow, silent_broker
 
 if TYPE_CHECKING:
     from .._io import FlowIO
-    from .._record import AuthenticationRecord
+    from .._values.record import AuthenticationRecord
 
 
 class VisualStudioCodeFlow(SilentBrokerFlow):
@@ -43,7 +43,7 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
         additionally_allowed_tenants: Optional[Sequence[str]] = None,
         **options: Any,
     ) -> None:
-        _settings.refuse_near_misses(self._who, options, ("tenant_id", *_BROKER_OPTIONS))
+        settings.refuse_near_misses(self._who, options, ("tenant_id", *_BROKER_OPTIONS))
         self._tenant = tenant_id or None
         self._options = {name: value for name, value in options.items() if value is not None}
         if additionally_allowed_tenants is not None:

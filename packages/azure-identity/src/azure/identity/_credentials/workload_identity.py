@@ -7,24 +7,24 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
-from .. import _settings
 from .._entra import EntraFlow
 from .._flow import NotConfigured
-from .._messages import Tls, Unreadable
 from .._protocols.authority import token_endpoint
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
+from .._values import settings
+from .._values.messages import Tls, Unreadable
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._errors import AuthenticationFailedError
     from .._io import FlowIO
-    from .._messages import Response, Token, TokenRequest, Unreachable
     from .._protocols.entra import Refusal
     from .._protocols.identity_binding import IdentityBinding
     from .._protocols.workload_identity import FederatedToken
-    from .._settings import CredentialOptions
+    from .._values.messages import Response, Token, TokenRequest, Unreachable
+    from .._values.settings import CredentialOptions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ OUTSIDE_VALIDITY = 700024
 """AADSTS700024: "Client assertion is not within its valid time range." ("Microsoft identity platform error codes")"""
 
 _VARIABLES = {
-    "tenant_id": _settings.TENANT_ID,
-    "client_id": _settings.CLIENT_ID,
-    "token_file_path": _settings.FEDERATED_TOKEN_FILE,
+    "tenant_id": settings.TENANT_ID,
+    "client_id": settings.CLIENT_ID,
+    "token_file_path": settings.FEDERATED_TOKEN_FILE,
 }
 
 
@@ -83,9 +83,9 @@ class WorkloadIdentityFlow(EntraFlow):
         **options: Unpack[CredentialOptions],
     ) -> None:
         parameters = (*_VARIABLES, "enable_azure_proxy")
-        _settings.refuse_near_misses(self._who, options, parameters)
+        settings.refuse_near_misses(self._who, options, parameters)
         tenant, client, path = (
-            given or _settings.read(variable)
+            given or settings.read(variable)
             for given, variable in zip((tenant_id, client_id, token_file_path), _VARIABLES.values())
         )
         if not tenant or not client or not path:
@@ -137,7 +137,7 @@ class WorkloadIdentityFlow(EntraFlow):
         raise CredentialUnavailableError(
             f"{self._who} authentication unavailable: {problem}. In Azure Kubernetes Service the file is put into pods "
             'with the label azure.workload.identity/use: "true" when they are created; elsewhere, make sure that '
-            f"token_file_path or {_settings.FEDERATED_TOKEN_FILE} names the file with the service account's token. "
+            f"token_file_path or {settings.FEDERATED_TOKEN_FILE} names the file with the service account's token. "
             f"{help_link('workload-identity')}"
         ) from cause
 
@@ -179,9 +179,9 @@ class WorkloadIdentityFlow(EntraFlow):
         from .._errors import AuthenticationFailedError, help_link
 
         names = {
-            "tls": f"its certificate must be for {_settings.KUBERNETES_SNI_NAME} and come from the authorities in "
-            f"{_settings.KUBERNETES_CA_FILE} or {_settings.KUBERNETES_CA_DATA}",
-        }.get(error.kind, f"it must be reachable from this pod at {_settings.KUBERNETES_TOKEN_PROXY}")
+            "tls": f"its certificate must be for {settings.KUBERNETES_SNI_NAME} and come from the authorities in "
+            f"{settings.KUBERNETES_CA_FILE} or {settings.KUBERNETES_CA_DATA}",
+        }.get(error.kind, f"it must be reachable from this pod at {settings.KUBERNETES_TOKEN_PROXY}")
         return AuthenticationFailedError(
             f"{self._who}: the cluster's token proxy {error.url} cannot be reached: {error.reason}. Check the identity "
             f"binding of the cluster: {names}. {help_link('identity-binding')}"
@@ -195,7 +195,7 @@ class WorkloadIdentityFlow(EntraFlow):
         if facts and token is not None and token.audience == BINDING_AUDIENCE and self._binding is None:
             return (
                 f"{facts} Tokens for this audience are for the token proxy of an identity binding: create the "
-                f"credential with enable_azure_proxy=True, and make sure that {_settings.KUBERNETES_TOKEN_PROXY} is "
+                f"credential with enable_azure_proxy=True, and make sure that {settings.KUBERNETES_TOKEN_PROXY} is "
                 "set."
             )
         return facts
@@ -224,9 +224,9 @@ def _first_authorities(path: Optional[str]) -> Optional[str]:
     try:
         return certificates(read_file(path, 1_000_000, follow_links=True).decode("utf-8", "replace"))
     except Unreadable as error:
-        raise ValueError(f"{_settings.KUBERNETES_CA_FILE}: the file cannot be read ({error}).") from None
+        raise ValueError(f"{settings.KUBERNETES_CA_FILE}: the file cannot be read ({error}).") from None
     except ValueError as error:
-        raise ValueError(f"{_settings.KUBERNETES_CA_FILE}: {path} {error}.") from None
+        raise ValueError(f"{settings.KUBERNETES_CA_FILE}: {path} {error}.") from None
 
 
 @public("WorkloadIdentityCredential")

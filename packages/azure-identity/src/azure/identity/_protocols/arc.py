@@ -10,7 +10,7 @@ import posixpath
 import re
 from typing import Any, Optional, Sequence
 
-from .._messages import Request, Response
+from .._values.messages import Request, Response
 from .managed_identity import query_url
 
 API_VERSION = "2020-06-01"

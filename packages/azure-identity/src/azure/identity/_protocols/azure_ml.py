@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from .._messages import Request
+from .._values.messages import Request
 from .managed_identity import query_url
 
 API_VERSION = "2017-09-01"

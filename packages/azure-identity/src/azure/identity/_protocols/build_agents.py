@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Optional
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from .._messages import Request, Response
+from .._values.messages import Request, Response
 from .entra import content_type, json_object
 
 EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"

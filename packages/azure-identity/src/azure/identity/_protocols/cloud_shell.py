@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from .._messages import Request
+from .._values.messages import Request
 
 
 def token_request(endpoint: str, resource: str, others: Sequence[tuple[str, str]]) -> Request:

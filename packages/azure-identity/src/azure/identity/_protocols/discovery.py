@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Optional
 from urllib.parse import urlencode
 
-from .._messages import Request, Response
+from .._values.messages import Request, Response
 from .authority import PUBLIC_CLOUD, Authority, valid_region
 from .entra import entra_headers, json_object
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
 from .._cache.refresh import default_refresh_on
-from .._messages import Request, Response, Token
+from .._values.messages import Request, Response, Token
 from .._version import VERSION
 from .scopes import merged_claims
 

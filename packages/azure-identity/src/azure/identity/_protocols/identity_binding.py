@@ -11,7 +11,7 @@ import re
 from typing import Mapping, NamedTuple, Optional
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from .. import _settings
+from .._values import settings
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _CERTIFICATE = re.compile(_BEGIN + r"([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
@@ -38,30 +38,30 @@ def configured_binding(environ: Optional[Mapping[str, str]] = None) -> Optional[
         may contain a password.
     """
     proxy, name, ca_file, ca_data = (
-        _settings.read(variable, environ)
+        settings.read(variable, environ)
         for variable in (
-            _settings.KUBERNETES_TOKEN_PROXY,
-            _settings.KUBERNETES_SNI_NAME,
-            _settings.KUBERNETES_CA_FILE,
-            _settings.KUBERNETES_CA_DATA,
+            settings.KUBERNETES_TOKEN_PROXY,
+            settings.KUBERNETES_SNI_NAME,
+            settings.KUBERNETES_CA_FILE,
+            settings.KUBERNETES_CA_DATA,
         )
     )
     if proxy is None:
         if name is None and ca_file is None and ca_data is None:
             return None
         raise ValueError(
-            f"{_settings.KUBERNETES_TOKEN_PROXY} is not set, but {_settings.KUBERNETES_SNI_NAME}, "
-            f"{_settings.KUBERNETES_CA_FILE} or {_settings.KUBERNETES_CA_DATA} is: together they describe one proxy."
+            f"{settings.KUBERNETES_TOKEN_PROXY} is not set, but {settings.KUBERNETES_SNI_NAME}, "
+            f"{settings.KUBERNETES_CA_FILE} or {settings.KUBERNETES_CA_DATA} is: together they describe one proxy."
         )
     if ca_file is not None and ca_data is not None:
         raise ValueError(
-            f"{_settings.KUBERNETES_CA_FILE} and {_settings.KUBERNETES_CA_DATA} are both set: only one may be."
+            f"{settings.KUBERNETES_CA_FILE} and {settings.KUBERNETES_CA_DATA} are both set: only one may be."
         )
     if ca_data is not None:
         try:
             ca_data = certificates(ca_data)
         except ValueError as error:
-            raise ValueError(f"{_settings.KUBERNETES_CA_DATA} {error}.") from None
+            raise ValueError(f"{settings.KUBERNETES_CA_DATA} {error}.") from None
     return IdentityBinding(_proxy_url(proxy), name, ca_file, ca_data)
 
 
@@ -82,7 +82,7 @@ def _proxy_url(value: str) -> str:
         problem = "it has no host, or one with characters that no host has"
     if problem is not None:
         raise ValueError(
-            f"{_settings.KUBERNETES_TOKEN_PROXY} must be an https URL such as 'https://proxy.example/path', but "
+            f"{settings.KUBERNETES_TOKEN_PROXY} must be an https URL such as 'https://proxy.example/path', but "
             f"{problem}."
         )
     location = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from .._messages import Request, Response
+from .._values.messages import Request, Response
 from .entra import json_object
 from .managed_identity import query_url
 

@@ -16,7 +16,7 @@ from typing import Any, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import quote, urlencode
 
 from .._cache.refresh import default_refresh_on
-from .._messages import Response, Token
+from .._values.messages import Response, Token
 from .entra import json_object, whole
 from .identities import CLIENT_ID, OBJECT_ID, RESOURCE_ID, Identity
 

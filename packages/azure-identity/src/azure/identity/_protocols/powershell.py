@@ -10,7 +10,7 @@ import base64
 import re
 from html import unescape
 
-from .._messages import Token
+from .._values.messages import Token
 from .tool_output import UnexpectedOutput
 
 NO_MODULE = "NO_AZ_ACCOUNT_MODULE"

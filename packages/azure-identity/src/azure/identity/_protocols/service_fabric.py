@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Optional, Sequence
 
-from .._messages import Request, Tls
+from .._values.messages import Request, Tls
 from .managed_identity import query_url
 
 API_VERSION = "2019-07-01-preview"

@@ -9,7 +9,7 @@ import json
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .._messages import Token
+from .._values.messages import Token
 from .entra import whole
 
 

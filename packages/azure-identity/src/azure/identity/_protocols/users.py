@@ -14,8 +14,8 @@ from typing import Any, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .._cache.refresh_tokens import RefreshToken
-from .._messages import Request, Response
-from .._record import AuthenticationRecord
+from .._values.messages import Request, Response
+from .._values.record import AuthenticationRecord
 from .authority import Authority, is_adfs
 from .entra import entra_headers, json_object, whole
 from .scopes import merged_claims

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._constants import VSCODE_CLIENT_ID
-from .._record import AuthenticationRecord
+from .._values.record import AuthenticationRecord
 from .entra import json_object
 from .tenants import validate_tenant
 

@@ -1,0 +1,1 @@
+"""Frozen values that travel between the other rooms, and every setting."""
