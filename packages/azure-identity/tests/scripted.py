@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Callable, Hashable, Mapping, NamedTuple, 
 
 import pytest
 
-from azure.identity._flights import Flight, FlightTable, Waker
-from azure.identity._io import run_blocking
+from azure.identity._outside.flights import Flight, FlightTable, Waker
+from azure.identity._outside.port import run_blocking
 from azure.identity._values.messages import ALONE, Command, Completed, Request, Response, TokenRequest, Unreadable
 
 if TYPE_CHECKING:
-    from azure.identity._io import FlowIO
+    from azure.identity._outside.port import FlowIO
 
 NOW = 1_800_000_000
 """When every script begins: epoch seconds."""

@@ -24,7 +24,7 @@ def desk(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk
 @pytest.fixture
 def no_waiting(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Pauses:
     """The pauses that credentials make. The emulator's clock and their stopwatches move instead."""
-    from azure.identity._io import AsyncIO, BlockingIO, _Port
+    from azure.identity._outside.port import AsyncIO, BlockingIO, _Port
 
     made = Pauses()
 

@@ -13,7 +13,7 @@ from people import ADA, CODE, answering, comes_back
 from scripted import ScriptedIO, refusal, reply, token
 
 from azure.identity import CredentialUnavailableError
-from azure.identity._redirects import CannotListen
+from azure.identity._outside.redirects import CannotListen
 from azure.identity._values.messages import IN_CHAIN, IN_DEFAULT_CHAIN, Unreachable
 
 VAULT = "https://vault.azure.net/.default"

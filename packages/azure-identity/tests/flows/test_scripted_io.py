@@ -8,7 +8,7 @@ import pytest
 from scripted import NOW, ScriptedIO, ask, on, refusal, reply, run, token
 
 from azure.identity import ChainedTokenCredential, ClientSecretCredential
-from azure.identity._io import BlockingIO, FlowIO
+from azure.identity._outside.port import BlockingIO, FlowIO
 from azure.identity._values.messages import Command, Completed, Request, Response
 
 REQUEST = Request("GET", "https://h/")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._trace import SHOWN_FIELDS, SHOWN_HEADERS, shown_body, shown_headers, shown_url
+from azure.identity._outside.http.trace import SHOWN_FIELDS, SHOWN_HEADERS, shown_body, shown_headers, shown_url
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}

@@ -21,9 +21,9 @@ import pytest
 from loopback import HANG_UP, RESET, SILENT, Received, Server, alive, eventually, reply, torn
 from worlds import Async, Sync, World
 
-from azure.identity import _pipelines
-from azure.identity._flights import FlightTable
-from azure.identity._io import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside.flights import FlightTable
+from azure.identity._outside.http import pipelines as _pipelines
+from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
 from azure.identity._values.messages import CannotRun, Closed, Command, Request, Response, TimedOut, Unreachable
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="tests process trees by POSIX means")
@@ -242,7 +242,7 @@ class PortContract:
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A process of another session keeps the pipes open. After a moment nobody waits for it any more."""
-        monkeypatch.setattr("azure.identity._processes.GRACE", 0.1)
+        monkeypatch.setattr("azure.identity._outside.processes.GRACE", 0.1)
         pids = tmp_path / "pid"
         code = (
             "import os, time\npid = os.fork()\nif pid == 0: os.setsid()\n"
@@ -452,8 +452,8 @@ class TestBlockingIO(PortContract):
         pids = tmp_path / "pids"
         program = textwrap.dedent(
             f"""
-            from azure.identity._flights import FlightTable
-            from azure.identity._io import BlockingIO, run_blocking
+            from azure.identity._outside.flights import FlightTable
+            from azure.identity._outside.port import BlockingIO, run_blocking
             from azure.identity._values.messages import Command
             run_blocking(BlockingIO({{}}, FlightTable()).run(Command({_stubborn_tree(pids)!r}, 60)))
             """
@@ -495,8 +495,8 @@ class TestBlockingIO(PortContract):
         program = textwrap.dedent(
             """
             import os, sys
-            from azure.identity._flights import FlightTable
-            from azure.identity._io import BlockingIO, run_blocking
+            from azure.identity._outside.flights import FlightTable
+            from azure.identity._outside.port import BlockingIO, run_blocking
             from azure.identity._values.messages import Request
             port = BlockingIO({}, FlightTable())
             send = lambda who: run_blocking(port.send(Request("GET", sys.argv[1] + "?" + who)))

@@ -19,10 +19,10 @@ import pytest
 from loopback import eventually
 from worlds import World
 
-from azure.identity import _redirects
-from azure.identity._flights import FlightTable
-from azure.identity._io import AsyncIO
-from azure.identity._redirects import CannotListen, RedirectListener, no_browser_reason, open_browser, page
+from azure.identity._outside import redirects as _redirects
+from azure.identity._outside.flights import FlightTable
+from azure.identity._outside.port import AsyncIO
+from azure.identity._outside.redirects import CannotListen, RedirectListener, no_browser_reason, open_browser, page
 
 STATE = "the-state"
 

@@ -17,9 +17,10 @@ from worlds import World
 
 import azure.identity
 import azure.identity.aio
-from azure.identity import CredentialUnavailableError, _pipelines
+from azure.identity import CredentialUnavailableError
 from azure.identity._cache.memory import TokenCache, TokenKey
-from azure.identity._old_urllib3 import wrong_name
+from azure.identity._outside.http import pipelines as _pipelines
+from azure.identity._outside.http.old_urllib3 import wrong_name
 from azure.identity._protocols import assertions
 from azure.identity._values.messages import Request, Token
 

@@ -19,11 +19,11 @@ from typing import Any, Awaitable, Callable, Iterator, Optional
 import pytest
 from loopback import eventually
 
-from azure.identity import _flights
 from azure.identity._cache.memory import TokenKey
-from azure.identity._flights import FlightTable
 from azure.identity._flow import Flow
-from azure.identity._io import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside import flights as _flights
+from azure.identity._outside.flights import FlightTable
+from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
 from azure.identity._protocols.scopes import canonical_scopes
 from azure.identity._shells import AsyncCredential, SyncCredential
 from azure.identity._values.messages import Token
@@ -503,8 +503,8 @@ def test_a_forked_child_does_not_wait_for_a_thread_of_its_parent() -> None:
         """
         import os, threading, warnings
         warnings.simplefilter("ignore")
-        from azure.identity._flights import FlightTable
-        from azure.identity._io import BlockingIO, run_blocking
+        from azure.identity._outside.flights import FlightTable
+        from azure.identity._outside.port import BlockingIO, run_blocking
         io = BlockingIO({}, FlightTable())
         started, release = threading.Event(), threading.Event()
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from loopback import Proxy, Server, eventually, reply
 from worlds import Async, Sync, World
 
-from azure.identity import _pipelines, _routes
+from azure.identity._outside.http import pipelines as _pipelines
+from azure.identity._outside.http import routes as _routes
 from azure.identity._values.messages import Request, Tls, Unreachable
 
 if sys.version_info < (3, 11):

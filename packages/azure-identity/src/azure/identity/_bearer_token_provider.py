@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable
 from ._cache.memory import TokenKey
 from ._credentials.chained import ask_foreign
 from ._flow import Flow
-from ._io import clock
+from ._outside.port import clock
 from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._shells import AsyncCredential, SyncCredential
 from ._values.messages import IN_CHAIN
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenProvider
     from azure.core.credentials_async import AsyncTokenProvider
 
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._values.messages import Token, TokenRequest
 
 

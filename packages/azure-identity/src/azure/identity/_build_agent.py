@@ -8,7 +8,7 @@ from ._entra import EntraFlow
 from ._values.messages import Unreachable
 
 if TYPE_CHECKING:
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._values.messages import Request, Token, TokenRequest
 
 

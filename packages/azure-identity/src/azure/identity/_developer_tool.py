@@ -22,7 +22,7 @@ from ._values.messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
 
 if TYPE_CHECKING:
     from ._cache.memory import Entry
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._values.messages import Completed, Token, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)

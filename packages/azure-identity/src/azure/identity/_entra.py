@@ -22,7 +22,7 @@ from ._values.messages import Unreachable
 
 if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._protocols.entra import Granted, Refusal
     from ._values.messages import Response, Token, TokenRequest
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
 from ._cache.memory import Entry, TokenCache, TokenKey
 from ._cache.refresh import RENEW_EARLY, USE, refresh_need
-from ._flights import FlightTable
+from ._outside.flights import FlightTable
 from ._protocols.scopes import canonical_scopes, validate_scopes
 from ._values import settings
 
 if TYPE_CHECKING:
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._values.messages import Token, TokenRequest
 
 _LOGGER = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from ._values.messages import Response, Unreachable
 
 if TYPE_CHECKING:
     from ._errors import AuthenticationFailedError, CredentialUnavailableError
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._protocols.managed_identity import Refusal
     from ._protocols.retries import Retries
     from ._values.messages import Request, Token, TokenRequest

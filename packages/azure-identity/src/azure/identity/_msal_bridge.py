@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 from urllib.parse import urlencode
 
-from ._io import run_blocking
+from ._outside.port import run_blocking
 from ._protocols.entra import Granted, whole
 from ._values.messages import Request, Token
 
 if TYPE_CHECKING:
-    from ._io import BlockingIO
+    from ._outside.port import BlockingIO
     from ._values.messages import Response
     from ._values.record import AuthenticationRecord
 

@@ -11,8 +11,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, TypeVar
 
 from ._flow import Flow
-from ._io import AsyncIO, BlockingIO, clock, run_blocking
 from ._logging import log_failure, log_success
+from ._outside.port import AsyncIO, BlockingIO, clock, run_blocking
 from ._values.messages import Closed, PortError, TokenRequest
 
 if TYPE_CHECKING:

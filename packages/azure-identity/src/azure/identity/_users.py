@@ -24,7 +24,7 @@ from ._values.messages import ALONE, Token, TokenRequest
 if TYPE_CHECKING:
     from ._cache.memory import Entry, TokenKey
     from ._errors import AuthenticationFailedError, AuthenticationRequiredError
-    from ._io import FlowIO
+    from ._outside.port import FlowIO
     from ._protocols.entra import Granted
     from ._values.record import AuthenticationRecord
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from azure.identity import AuthenticationRecord
-    from azure.identity._io import FlowIO
+    from azure.identity._outside.port import FlowIO
     from azure.identity._protocols.entra import Granted
     from azure.identity._values.settings import SignInOptions
 

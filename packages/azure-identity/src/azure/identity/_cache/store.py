@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Callable, Protocol
 from .._values.messages import Unreadable
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of a document that are read at most."""

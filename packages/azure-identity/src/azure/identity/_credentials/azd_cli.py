@@ -11,7 +11,7 @@ from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Completed, Token, TokenRequest
 
 _NOT_SIGNED_IN = ("not logged in", "azd auth login")

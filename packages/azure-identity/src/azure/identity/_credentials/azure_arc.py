@@ -16,8 +16,8 @@ from .._values import settings
 from .._values.messages import Unreadable
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
     from .._managed_host import Errand
+    from .._outside.port import FlowIO
     from .._values.messages import Response, Token
 
 CHALLENGES = 2

@@ -13,7 +13,7 @@ from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Completed, Token, TokenRequest
 
 

@@ -18,7 +18,7 @@ from .._values.messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:
     from .._cache.memory import Entry, TokenKey
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import TokenRequest
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import TokenKey
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
+    from .._outside.redirects import RedirectListener
     from .._protocols.entra import Granted
     from .._protocols.users import SignIn
-    from .._redirects import RedirectListener
     from .._values.messages import Token, TokenRequest
     from .._values.record import AuthenticationRecord
     from .._values.settings import SignInOptions
@@ -107,8 +107,8 @@ class InteractiveBrowserFlow(UserFlow):
         if hasattr(self, "_request_token"):
             return await self._ask_subclass(io, ask)
         from .._errors import CredentialUnavailableError, help_link
+        from .._outside.redirects import CannotListen
         from .._protocols.users import sign_in
-        from .._redirects import CannotListen
 
         reason = io.no_browser()
         if reason is not None:

@@ -16,7 +16,7 @@ from .._twins import AIO, public
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._protocols.assertions import Certificate
     from .._protocols.authority import Authority
     from .._values.messages import Token, TokenRequest

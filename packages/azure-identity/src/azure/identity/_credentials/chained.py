@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._cache.memory import Entry, TokenKey
     from .._diagnosis import Attempt
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
 
     AnyCredential = Union[TokenCredential, SupportsTokenInfo, AsyncTokenCredential, AsyncSupportsTokenInfo]
 

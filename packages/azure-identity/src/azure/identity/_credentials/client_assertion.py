@@ -12,7 +12,7 @@ from .._twins import AIO, public
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Token, TokenRequest
     from .._values.settings import CredentialOptions
 

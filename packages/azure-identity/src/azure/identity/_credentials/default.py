@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import Entry
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._persistence import TokenCachePersistenceOptions
     from .._values.messages import TokenRequest
     from .._values.settings import PipelineOptions

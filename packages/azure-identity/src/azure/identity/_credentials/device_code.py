@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._errors import AuthenticationFailedError
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._protocols.entra import Granted
     from .._protocols.users import DeviceCode
     from .._values.messages import TokenRequest

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import Entry, TokenKey
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import TokenRequest
     from .._values.settings import CredentialOptions
 

@@ -15,7 +15,7 @@ from .._values import settings
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Token, TokenRequest
     from .._values.settings import CredentialOptions
 

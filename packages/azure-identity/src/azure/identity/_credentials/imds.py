@@ -17,8 +17,8 @@ from .._protocols.retries import TRANSIENT, Retries
 from .._values.messages import ALONE, Response, Token, Unreachable
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
     from .._managed_host import Errand
+    from .._outside.port import FlowIO
     from .._protocols.managed_identity import Refusal
     from .._values.messages import Request, TokenRequest
 

@@ -15,9 +15,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 from .._cache.memory import TokenCache, TokenKey
-from .._flights import FlightTable
 from .._flow import Flow, split_options
 from .._managed_host import Errand, Findings, Host, NoSuchIdentity
+from .._outside.flights import FlightTable
 from .._protocols.identities import (
     CLIENT_ID,
     EITHER_ID,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.memory import Entry
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Token, TokenRequest
     from .._values.settings import CredentialOptions
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional, Union
 
 from .._cache.memory import TokenCache
 from .._entra import EntraFlow
-from .._flights import FlightTable
+from .._outside.flights import FlightTable
 from .._shells import AsyncCredential, SyncCredential
 from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.messages import Token, TokenRequest
     from .._values.settings import CredentialOptions
     from .certificate import AssertionSigner

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._cache.msal_schema import Document, StoredAccount, StoredRefreshToken
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._persistence import TokenCachePersistenceOptions
     from .._values.messages import TokenRequest
     from .._values.record import AuthenticationRecord

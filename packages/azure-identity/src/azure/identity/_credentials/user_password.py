@@ -12,7 +12,7 @@ from .._users import UserFlow
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._protocols.entra import Granted
     from .._values.messages import TokenRequest
     from .._values.record import AuthenticationRecord

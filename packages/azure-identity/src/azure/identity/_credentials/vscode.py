@@ -17,7 +17,7 @@ from .._values.messages import Unreadable
 from .broker import SilentBrokerFlow, silent_broker
 
 if TYPE_CHECKING:
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._values.record import AuthenticationRecord
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._errors import AuthenticationFailedError
-    from .._io import FlowIO
+    from .._outside.port import FlowIO
     from .._protocols.entra import Refusal
     from .._protocols.identity_binding import IdentityBinding
     from .._protocols.workload_identity import FederatedToken
@@ -218,7 +218,7 @@ def _first_authorities(path: Optional[str]) -> Optional[str]:
     """The certificates in the file, which must be there from the beginning."""
     if path is None:
         return None
-    from .._io import read_file
+    from .._outside.port import read_file
     from .._protocols.identity_binding import certificates
 
     try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .._user_agent import USER_AGENT
+from .._outside.http.user_agent import USER_AGENT
 
 __all__ = ["USER_AGENT"]
