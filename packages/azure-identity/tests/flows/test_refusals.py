@@ -10,7 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripted import NOW, ScriptedIO, ask, refusal, reply, token
 
 from azure.identity import ClientSecretCredential, CredentialUnavailableError
-from azure.identity._errors import AuthenticationFailedError
+from azure.identity._errors.errors import AuthenticationFailedError
 from azure.identity._values.messages import Response, Unreachable
 
 URL = "https://login.microsoftonline.com/tid/oauth2/v2.0/token"

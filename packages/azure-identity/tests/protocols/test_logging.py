@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
+from azure.identity._errors.errors.logging import describe_token, unverified_claims
 from hypothesis import given
 from hypothesis import strategies as st
-
-from azure.identity._logging import describe_token, unverified_claims
 
 
 def jwt(payload: bytes) -> str:

@@ -14,7 +14,7 @@ from loopback import eventually
 from people import ADA, BOB, Person
 
 from azure.identity import AuthenticationRecord
-from azure.identity._errors import AuthenticationFailedError
+from azure.identity._errors.errors import AuthenticationFailedError
 from azure.identity._protocols.entra import Granted, json_object
 from azure.identity._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from azure.identity._users import UserFlow

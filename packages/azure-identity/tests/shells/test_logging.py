@@ -15,7 +15,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from leak_watch import planted
 from worlds import World
 
-from azure.identity import _logging
+from azure.identity._errors import logging as _logging
 from entra_emulator import EntraEmulator
 
 SCOPE = "https://vault.azure.net/.default"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ._credentials.user_password import UsernamePasswordCredential
     from ._credentials.vscode import VisualStudioCodeCredential
     from ._credentials.workload_identity import WorkloadIdentityCredential
-    from ._errors import AuthenticationRequiredError, CredentialUnavailableError
+    from ._errors.errors import AuthenticationRequiredError, CredentialUnavailableError
     from ._persistence import TokenCachePersistenceOptions
     from ._values.record import AuthenticationRecord
 
@@ -54,7 +54,7 @@ for _folder in _sys.modules["azure"].__path__:
 
 _PLACES = {
     "AuthenticationRecord": "_values.record",
-    "AuthenticationRequiredError": "_errors",
+    "AuthenticationRequiredError": "_errors.errors",
     "AuthorizationCodeCredential": "_credentials.authorization_code",
     "AzureAuthorityHosts": "_constants",
     "AzureCliCredential": "_credentials.azure_cli",
@@ -65,7 +65,7 @@ _PLACES = {
     "ChainedTokenCredential": "_credentials.chained",
     "ClientAssertionCredential": "_credentials.client_assertion",
     "ClientSecretCredential": "_credentials.client_secret",
-    "CredentialUnavailableError": "_errors",
+    "CredentialUnavailableError": "_errors.errors",
     "DefaultAzureCredential": "_credentials.default",
     "DeviceCodeCredential": "_credentials.device_code",
     "EnvironmentCredential": "_credentials.environment",
@@ -129,6 +129,6 @@ def __dir__() -> list[str]:
 
 
 if _os.environ.get("AZURE_LOG_LEVEL", "").strip():
-    from ._logging import configure_from_environment as _configure
+    from ._errors.logging import configure_from_environment as _configure
 
     _configure()

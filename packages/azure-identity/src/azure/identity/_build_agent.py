@@ -26,7 +26,7 @@ class BuildAgentFlow(EntraFlow):
     ) -> Token:
         """Ask the agent for a token, which its answer has in `member`, and exchange it. `advice` is what to look at
         when the agent gives none."""
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
         from ._protocols.build_agents import NoOidcToken, parse_oidc
         from ._protocols.entra import assertion_proof, client_credentials
 
@@ -50,7 +50,7 @@ class BuildAgentFlow(EntraFlow):
 
     def _not_here(self, problem: str, where: str) -> Exception:
         """The program does not run on such an agent, or the agent offers no tokens."""
-        from ._errors import CredentialUnavailableError, help_link
+        from ._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
             f"{self._who}: the environment variable {problem}. This credential works {where}. {help_link(self._help)}"

@@ -137,7 +137,7 @@ class DeveloperToolFlow(Flow):
 
     async def _run_tool(self, io: FlowIO, argv: Sequence[str], env: Mapping[str, str], hide: str = "") -> Completed:
         """Run the tool, or say why it could not be. `hide` is an argument that no log record shall show."""
-        from ._errors import CredentialUnavailableError, help_link
+        from ._errors.errors import CredentialUnavailableError, help_link
 
         try:
             folder = working_directory()
@@ -172,7 +172,7 @@ class DeveloperToolFlow(Flow):
                 multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
-            from ._errors import AuthenticationFailedError, help_link
+            from ._errors.errors import AuthenticationFailedError, help_link
 
             raise AuthenticationFailedError(
                 f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
@@ -184,7 +184,7 @@ class DeveloperToolFlow(Flow):
 
     def _unexpected(self, ask: TokenRequest, why: str, stdout: str, page: str) -> Exception:
         """The tool succeeded, but printed something else than a token."""
-        from ._errors import help_link, redacted
+        from ._errors.errors import help_link, redacted
 
         shown = redacted(stdout, limit=400) or "nothing"
         return self._failure(
@@ -201,7 +201,7 @@ class DeveloperToolFlow(Flow):
 
     def _gave_up(self, ask: TokenRequest, words: str, status: int) -> Exception:
         """The tool ended with an error nothing more is known about than its words."""
-        from ._errors import help_link
+        from ._errors.errors import help_link
 
         said = f"{self._tool} failed: {words}"
         if not words:
@@ -211,7 +211,7 @@ class DeveloperToolFlow(Flow):
     def _failure(self, ask: TokenRequest, message: str) -> Exception:
         """The tool tried and failed. Within DefaultAzureCredential that is no reason to stop: the next tool may be
         signed in."""
-        from ._errors import AuthenticationFailedError, CredentialUnavailableError
+        from ._errors.errors import AuthenticationFailedError, CredentialUnavailableError
 
         if ask.context == IN_DEFAULT_CHAIN:
             return CredentialUnavailableError(message)

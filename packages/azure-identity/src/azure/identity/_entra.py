@@ -21,7 +21,7 @@ from ._values import settings
 from ._values.messages import Unreachable
 
 if TYPE_CHECKING:
-    from ._errors import AuthenticationFailedError
+    from ._errors.errors import AuthenticationFailedError
     from ._outside.port import FlowIO
     from ._protocols.entra import Granted, Refusal
     from ._values.messages import Response, Token, TokenRequest
@@ -88,7 +88,7 @@ class EntraFlow(Flow):
                 multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
-            from ._errors import AuthenticationFailedError, help_link
+            from ._errors.errors import AuthenticationFailedError, help_link
 
             raise AuthenticationFailedError(
                 f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
@@ -170,7 +170,7 @@ class EntraFlow(Flow):
         authority = self._authority
         if self._trusted or not authority.needs_discovery or is_adfs(tenant) or authority.host in _confirmed_hosts:
             return
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
         from ._protocols.discovery import instance_request, parse_instance
 
         async with io.single_flight(("instance discovery", authority.host)) as flight:
@@ -217,7 +217,7 @@ class EntraFlow(Flow):
     # --- errors ---
 
     def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
 
         step = {
             "tls": "If a proxy or a private authority uses certificates of its own, name its CA file in "
@@ -233,7 +233,7 @@ class EntraFlow(Flow):
         )
 
     def _unusable(self, url: str, reason: str, response: Response) -> AuthenticationFailedError:
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
 
         return AuthenticationFailedError(
             f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
@@ -253,8 +253,8 @@ class EntraFlow(Flow):
         sent_at: int,
         form: Optional[Mapping[str, str]] = None,
     ) -> AuthenticationFailedError:
-        from ._entra_help import next_step
-        from ._errors import AuthenticationFailedError, redacted
+        from ._errors.errors import AuthenticationFailedError, redacted
+        from ._errors.next_steps import next_step
 
         secrets = (*self._secrets(), *_secrets_in(form or {}))
         name = redacted(refusal.error, *secrets, limit=100)
@@ -283,7 +283,7 @@ class EntraFlow(Flow):
 
     def _assertion_facts(self, refusal: Refusal, assertion: str, now: int) -> str:
         """What a message says of the assertion that was refused. Empty: nothing that would help."""
-        from ._entra_help import assertion_facts
+        from ._errors.next_steps import assertion_facts
 
         return assertion_facts(self._assertion_name(), refusal, assertion, now)
 
@@ -305,7 +305,7 @@ def _secrets_in(form: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _http_text(response: Response, *secrets: str) -> str:
-    from ._errors import redacted
+    from ._errors.errors import redacted
     from ._protocols.entra import content_type, retry_after
 
     wait = retry_after(response)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._errors import AuthenticationRequiredError, CredentialUnavailableError
+from ._errors.errors import AuthenticationRequiredError, CredentialUnavailableError
 
 __all__ = ["AuthenticationRequiredError", "CredentialUnavailableError"]

@@ -19,7 +19,7 @@ from ._protocols.retries import CONNECT, JITTER, READ, STATUS, configured
 from ._values.messages import Response, Unreachable
 
 if TYPE_CHECKING:
-    from ._errors import AuthenticationFailedError, CredentialUnavailableError
+    from ._errors.errors import AuthenticationFailedError, CredentialUnavailableError
     from ._outside.port import FlowIO
     from ._protocols.managed_identity import Refusal
     from ._protocols.retries import Retries
@@ -295,7 +295,7 @@ class Host:
 
     def unavailable(self, text: str, response: Optional[Response] = None) -> CredentialUnavailableError:
         """*Could not try*."""
-        from ._errors import CredentialUnavailableError, help_link
+        from ._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
             f"{self._who} authentication unavailable: {text} {help_link('managed-identity')}",
@@ -306,7 +306,7 @@ class Host:
         self, text: str, response: Optional[Response] = None, refusal: Optional[Refusal] = None
     ) -> AuthenticationFailedError:
         """*Tried and refused*."""
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
 
         return AuthenticationFailedError(
             f"{self._who}: {text} {help_link('managed-identity')}",
@@ -317,7 +317,7 @@ class Host:
 
     def clean(self, text: str, limit: int = 1000) -> str:
         """What a host said, fit for a message."""
-        from ._errors import redacted
+        from ._errors.errors import redacted
 
         return redacted(text, self.secret, limit=limit)
 

@@ -34,7 +34,7 @@ def runtime_problem() -> Optional[str]:
     try:
         import_module("msal.broker")
     except (ImportError, OSError, RuntimeError) as error:
-        from ._errors import redacted
+        from ._errors.errors import redacted
 
         return redacted(str(error), limit=300) or type(error).__name__
     return None

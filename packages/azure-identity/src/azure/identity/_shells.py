@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, TypeVar
 
+from ._errors.logging import log_failure, log_success
 from ._flow import Flow
-from ._logging import log_failure, log_success
 from ._outside.port import AsyncIO, BlockingIO, clock, run_blocking
 from ._values.messages import Closed, PortError, TokenRequest
 
@@ -71,7 +71,7 @@ class _Shell(Flow):
         """A port's failure that a flow did not put into words of its own."""
         if isinstance(error, Closed):
             return self._closed_error()
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
 
         return AuthenticationFailedError(f"{self._who}: {error}. {help_link('no-connection')}")
 

@@ -23,7 +23,7 @@ from ._values.messages import ALONE, Token, TokenRequest
 
 if TYPE_CHECKING:
     from ._cache.memory import Entry, TokenKey
-    from ._errors import AuthenticationFailedError, AuthenticationRequiredError
+    from ._errors.errors import AuthenticationFailedError, AuthenticationRequiredError
     from ._outside.port import FlowIO
     from ._protocols.entra import Granted
     from ._values.record import AuthenticationRecord
@@ -150,7 +150,7 @@ class UserFlow(EntraFlow):
 
     def _required(self, ask: TokenRequest, refused: Optional[AuthenticationFailedError]) -> AuthenticationRequiredError:
         """Nothing more can be had without the person."""
-        from ._errors import AuthenticationRequiredError, help_link
+        from ._errors.errors import AuthenticationRequiredError, help_link
 
         why = f" The account's refresh token was refused: {refused}" if refused is not None else ""
         message = (
@@ -187,7 +187,7 @@ class UserFlow(EntraFlow):
 
         Raises _Refused, with the refusal as its cause, when the person has to sign in again.
         """
-        from ._errors import AuthenticationFailedError
+        from ._errors.errors import AuthenticationFailedError
         from ._protocols.users import anchor, refresh_form, refresh_token_of, user_scopes
 
         cloud, home = self._authority.cloud, record.home_account_id
@@ -223,7 +223,7 @@ class UserFlow(EntraFlow):
 
     def _signed_in(self, granted: Granted, ask: TokenRequest) -> Token:
         """Remember the account that has just signed in."""
-        from ._errors import AuthenticationFailedError, help_link
+        from ._errors.errors import AuthenticationFailedError, help_link
         from ._protocols.users import parse_account, refresh_token_of
 
         record = parse_account(granted.body, self._client_id, self._authority, self._tenant_for(ask))
@@ -261,7 +261,7 @@ class UserFlow(EntraFlow):
         if scopes is None:
             default = _MANAGEMENT_SCOPES.get(self._authority.cloud)
             if default is None:
-                from ._errors import CredentialUnavailableError
+                from ._errors.errors import CredentialUnavailableError
 
                 raise CredentialUnavailableError(
                     f"{self._who}: authenticate() needs 'scopes' here: no default scopes are known for the authority "
@@ -333,6 +333,6 @@ class _Refused(Exception):
 
     def reason(self) -> Optional[AuthenticationFailedError]:
         """The refusal."""
-        from ._errors import AuthenticationFailedError
+        from ._errors.errors import AuthenticationFailedError
 
         return self.__cause__ if isinstance(self.__cause__, AuthenticationFailedError) else None

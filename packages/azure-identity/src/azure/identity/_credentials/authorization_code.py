@@ -71,7 +71,7 @@ class AuthorizationCodeFlow(UserFlow):
         return secret_proof(self._secret) if self._secret else {}
 
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
-        from .._errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import code_form, user_scopes
 
         if self._code is None:

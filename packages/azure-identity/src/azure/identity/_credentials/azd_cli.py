@@ -54,7 +54,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         return file_marks(folder, "auth.json", "config.json") + "|" + file_marks(azure, "azureProfile.json")
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import help_link, redacted
+        from .._errors.errors import help_link, redacted
         from .._protocols.tool_output import UnexpectedOutput, parse_azd, parse_azd_error
 
         program = find_program("azd")
@@ -83,7 +83,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), done.stdout, "azdevclicredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link, redacted
+        from .._errors.errors import CredentialUnavailableError, help_link, redacted
         from .._protocols.tool_output import parse_azd_error
 
         output = f"{done.stdout}\n{done.stderr}"
@@ -105,7 +105,7 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         return self._gave_up(ask, said, done.returncode)
 
     def _not_installed(self) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
             f"{self._who}: Azure Developer CLI could not be found. Install it (https://aka.ms/azure-dev) and run "

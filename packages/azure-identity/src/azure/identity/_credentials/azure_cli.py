@@ -94,7 +94,7 @@ class AzureCliFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), done.stdout, "azclicredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link, redacted
+        from .._errors.errors import CredentialUnavailableError, help_link, redacted
 
         words = redacted(done.stderr)
         if done.returncode == 127 or done.stderr.startswith("'az' is not recognized"):
@@ -109,7 +109,7 @@ class AzureCliFlow(DeveloperToolFlow):
         return self._gave_up(ask, words, done.returncode)
 
     def _not_installed(self) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
             f"{self._who}: Azure CLI not found on path. Install it (https://aka.ms/installazurecli) and run 'az "
@@ -119,7 +119,7 @@ class AzureCliFlow(DeveloperToolFlow):
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
         """The tool cannot answer a claims challenge by itself: a person has to sign in with it."""
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
         command = f"az login --claims-challenge {challenge}"

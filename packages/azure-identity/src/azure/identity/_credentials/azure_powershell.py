@@ -73,7 +73,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         try:
             return parse_powershell(done.stdout)
         except NoModule:
-            from .._errors import CredentialUnavailableError, help_link
+            from .._errors.errors import CredentialUnavailableError, help_link
 
             raise CredentialUnavailableError(
                 f"{self._who}: Az.Account module >= 2.2.0 is not installed. Run 'Install-Module -Name Az.Accounts' in "
@@ -83,7 +83,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), without_token(done.stdout), "powershellcredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link, redacted
+        from .._errors.errors import CredentialUnavailableError, help_link, redacted
         from .._protocols.powershell import plain_text, says
 
         words = redacted(plain_text(done.stderr))
@@ -107,7 +107,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         )
 
     def _not_installed(self) -> Exception:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
             f"{self._who}: PowerShell is not installed. Install it (https://aka.ms/powershell) with the module "
@@ -116,7 +116,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
         """The tool cannot answer a claims challenge by itself: a person has to sign in with it."""
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
         command = f"Connect-AzAccount -ClaimsChallenge {challenge}"

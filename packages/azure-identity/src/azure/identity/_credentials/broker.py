@@ -38,7 +38,7 @@ class SilentBrokerFlow(Flow):
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
         from azure.core.exceptions import ClientAuthenticationError
 
-        from .._errors import CredentialUnavailableError
+        from .._errors.errors import CredentialUnavailableError
 
         broker = self._broker
         if broker is None:
@@ -69,7 +69,7 @@ def silent_broker(**options: Any) -> Any:
     :raises ValueError: an option is malformed.
     :raises TypeError: an option is unknown.
     """
-    from .._errors import CredentialUnavailableError, help_link
+    from .._errors.errors import CredentialUnavailableError, help_link
     from .._msal_bridge import console_window, runtime_problem
 
     try:
@@ -108,7 +108,7 @@ class BrokerFlow(SilentBrokerFlow):
         return self._credential_name
 
     async def _make_broker(self, io: FlowIO) -> Any:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         given = {"client_id": self._client_id} if self._client_id else {}
         try:

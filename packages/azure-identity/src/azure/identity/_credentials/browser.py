@@ -106,7 +106,7 @@ class InteractiveBrowserFlow(UserFlow):
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
         if hasattr(self, "_request_token"):
             return await self._ask_subclass(io, ask)
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
         from .._outside.redirects import CannotListen
         from .._protocols.users import sign_in
 
@@ -141,7 +141,7 @@ class InteractiveBrowserFlow(UserFlow):
     async def _through_browser(
         self, io: FlowIO, ask: TokenRequest, secrets: SignIn, listener: RedirectListener, redirect_uri: str
     ) -> Granted:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.users import authorize_url, code_form, user_scopes
 
         scopes = user_scopes(ask.scopes)
@@ -169,7 +169,7 @@ class InteractiveBrowserFlow(UserFlow):
         return granted
 
     def _timed_out(self, ask: TokenRequest) -> Exception:
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError, help_link
 
         # In the default chain nobody may be there to sign in, and other members may do without.
         kind = CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError
@@ -180,7 +180,7 @@ class InteractiveBrowserFlow(UserFlow):
 
     async def _ask_subclass(self, io: FlowIO, ask: TokenRequest) -> Granted:
         """Let a subclass sign the person in, in the way of the published package's broker credential."""
-        from .._errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError, help_link
         from .._published_broker import request_token
 
         port: Any = io
@@ -192,7 +192,7 @@ class InteractiveBrowserFlow(UserFlow):
         return granted
 
     def _code_in(self, answer: Mapping[str, str]) -> str:
-        from .._errors import AuthenticationFailedError, help_link, redacted
+        from .._errors.errors import AuthenticationFailedError, help_link, redacted
 
         error = answer.get("error")
         if error:
@@ -210,7 +210,7 @@ class InteractiveBrowserFlow(UserFlow):
 
     def _check_nonce(self, granted: Granted, nonce: str) -> None:
         """The id token must be the answer to this very sign-in (OpenID Connect Core, section 3.1.3.7)."""
-        from .._errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import jwt_claims
 
         claims = jwt_claims(granted.body.get("id_token"))

@@ -98,7 +98,7 @@ def read_certificate(
             with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be one more import
                 data = file.read()
         except OSError as error:
-            from .._errors import help_link
+            from .._errors.errors import help_link
 
             # The same class of error (FileNotFoundError, ...), with a message that says whose file it is.
             raise type(error)(
@@ -112,7 +112,7 @@ def read_certificate(
     try:
         return AssertionSigner(bytes(data), password, send_chain)
     except ValueError as error:
-        from .._errors import help_link
+        from .._errors.errors import help_link
 
         raise ValueError(f"{owner}: {where}: {error} {help_link('certificate-file')}") from None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Union
 
     from .._cache.memory import Entry, TokenKey
-    from .._diagnosis import Attempt
+    from .._errors.diagnosis import Attempt
     from .._outside.port import FlowIO
 
     AnyCredential = Union[TokenCredential, SupportsTokenInfo, AsyncTokenCredential, AsyncSupportsTokenInfo]
@@ -60,7 +60,7 @@ class ChainFlow(Flow):
         return await self._walk(io, inner)
 
     async def _walk(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors import CredentialUnavailableError
+        from .._errors.errors import CredentialUnavailableError
 
         attempts: list[Attempt] = []
         for i, member in enumerate(self.credentials):
@@ -80,8 +80,8 @@ class ChainFlow(Flow):
         raise self._failed(attempts, []) from (attempts[-1].error if attempts else None)
 
     def _failed(self, attempts: list[Attempt], skipped: list[str]) -> Exception:
-        from .._diagnosis import FAILED, report
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError
+        from .._errors.diagnosis import FAILED, report
+        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
 
         message = report(self._who, attempts, skipped)
         last = attempts[-1].error if attempts else None
@@ -142,7 +142,7 @@ async def ask_foreign(io: FlowIO, member: Any, ask: TokenRequest) -> Token:
         answer = await io.call(member.get_token_info, *ask.scopes, options=options)
         return Token(answer.token, int(answer.expires_on), answer.refresh_on, answer.token_type or "Bearer")
     if wants_info and ask.extra.get("pop"):
-        from .._errors import CredentialUnavailableError
+        from .._errors.errors import CredentialUnavailableError
 
         raise CredentialUnavailableError(
             f"{member_name(member)} has no get_token_info, so it cannot get proof-of-possession tokens."
@@ -162,8 +162,8 @@ def member_name(member: Any) -> str:
 def _attempt(member: Any, error: Exception, seconds: float, *, failed: bool) -> Attempt:
     from azure.core.exceptions import AzureError
 
-    from .._diagnosis import COULD_NOT_TRY, FAILED, Attempt
-    from .._errors import redacted
+    from .._errors.diagnosis import COULD_NOT_TRY, FAILED, Attempt
+    from .._errors.errors import redacted
 
     # azure-core's str() of a foreign error appends the response body; its message does not.
     text = error.message if isinstance(error, AzureError) else (str(error) or type(error).__name__)

@@ -63,7 +63,7 @@ class ClientAssertionFlow(EntraFlow):
 
         assertion = await io.call(self._func)
         if not isinstance(assertion, str) or not assertion:
-            from .._errors import AuthenticationFailedError, help_link
+            from .._errors.errors import AuthenticationFailedError, help_link
 
             what = "an empty string" if assertion == "" else f"{type(assertion).__name__}"
             raise AuthenticationFailedError(

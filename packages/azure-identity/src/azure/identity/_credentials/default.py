@@ -393,7 +393,7 @@ class BrokenFlow(ChainFlow):
         return self._credential_name
 
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors import AuthenticationFailedError, help_link, redacted
+        from .._errors.errors import AuthenticationFailedError, help_link, redacted
 
         text = self._error.strerror if isinstance(self._error, OSError) else str(self._error)
         raise AuthenticationFailedError(
@@ -406,7 +406,7 @@ class UnavailableFlow(BrokenFlow):
     """Stands in for a member that is not configured. Says so when it is asked, and the chain goes on."""
 
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors import CredentialUnavailableError
+        from .._errors.errors import CredentialUnavailableError
 
         raise CredentialUnavailableError(str(self._error)) from self._error
 

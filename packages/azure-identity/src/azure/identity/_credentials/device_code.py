@@ -18,7 +18,7 @@ from .._values.messages import Unreachable
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._errors import AuthenticationFailedError
+    from .._errors.errors import AuthenticationFailedError
     from .._outside.port import FlowIO
     from .._protocols.entra import Granted
     from .._protocols.users import DeviceCode
@@ -92,7 +92,7 @@ class DeviceCodeFlow(UserFlow):
         self._prompt_callback = prompt_callback
 
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
-        from .._errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import device_form
 
         code = await self._request_code(io, ask)

@@ -115,7 +115,7 @@ class EnvironmentFlow(Flow):
 
     def _check(self, ask: TokenRequest) -> None:
         if self._credential is None:
-            from .._errors import CredentialUnavailableError, help_link
+            from .._errors.errors import CredentialUnavailableError, help_link
 
             raise CredentialUnavailableError(
                 f"{self._who} authentication unavailable. Environment variables are not fully configured. "

@@ -71,7 +71,7 @@ class ImdsHost(Host):
         return token_request(self.endpoint, errand.resource, selector(errand.identity, self.ids))
 
     async def acquire(self, io: FlowIO, errand: Errand) -> Token:
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError
+        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
         from .._protocols.imds import ABSENT, DOUBTFUL, PRESENT
 
         self.check(errand.identity)

@@ -129,7 +129,7 @@ class OnBehalfOfFlow(EntraFlow):
         return _flights if self._func is None else super()._flights
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import AuthenticationFailedError
+        from .._errors.errors import AuthenticationFailedError
         from .._protocols.users import on_behalf_of_form, refresh_form, user_scopes
 
         scopes, proof = user_scopes(ask.scopes), await self._proof(io, ask)
@@ -160,7 +160,7 @@ class OnBehalfOfFlow(EntraFlow):
             return assertion_proof(self._signer.assertion(io, self._authority, self._tenant_for(ask), self._client_id))
         assertion = await io.call(self._func)  # type: ignore[arg-type]
         if not isinstance(assertion, str) or not assertion:
-            from .._errors import AuthenticationFailedError, help_link
+            from .._errors.errors import AuthenticationFailedError, help_link
 
             raise AuthenticationFailedError(
                 f"{self._who}: the callback 'client_assertion_func' must return the assertion as a non-empty str, "

@@ -61,7 +61,7 @@ class ServiceFabricHost(Host):
         )
 
     def confirm(self, identity: Identity, body: Mapping[str, Any], token: Token, response: Response) -> None:
-        from .._logging import unverified_claims
+        from .._errors.logging import unverified_claims
         from .._protocols.managed_identity import same_id
 
         super().confirm(identity, body, token, response)

@@ -80,7 +80,7 @@ class SharedTokenCacheFlow(EntraFlow):
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         from .._cache.refresh import LAST_MINUTES
-        from .._errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError, help_link
         from .._protocols.users import anchor, refresh_form, user_scopes
 
         document = await self._load(io, ask)
@@ -117,7 +117,7 @@ class SharedTokenCacheFlow(EntraFlow):
     async def _load(self, io: FlowIO, ask: TokenRequest) -> Document:
         from .._cache.msal_schema import Document
         from .._cache.store import PlainFileStore, StoreUnusable
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         if not self.supported():
             raise CredentialUnavailableError(f"{self._who}: Shared token cache is not supported on this platform.")
@@ -134,7 +134,7 @@ class SharedTokenCacheFlow(EntraFlow):
 
     def _choose(self, document: Document) -> StoredAccount:
         """The one account that is meant."""
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         accounts = document.accounts(self._authority)
         if self._account_record is not None:

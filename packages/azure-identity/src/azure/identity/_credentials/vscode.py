@@ -50,7 +50,7 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
             self._options["additionally_allowed_tenants"] = additionally_allowed_tenants
 
     async def _make_broker(self, io: FlowIO) -> Any:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
 
         record = await self._read_record(io)
         try:
@@ -70,7 +70,7 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
 
     async def _read_record(self, io: FlowIO) -> AuthenticationRecord:
         """Who is signed in."""
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.vscode import LIMIT, PLACES, parse_record
 
         for place in PLACES:

@@ -18,7 +18,7 @@ from .._values.messages import Tls, Unreadable
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._errors import AuthenticationFailedError
+    from .._errors.errors import AuthenticationFailedError
     from .._outside.port import FlowIO
     from .._protocols.entra import Refusal
     from .._protocols.identity_binding import IdentityBinding
@@ -102,7 +102,7 @@ class WorkloadIdentityFlow(EntraFlow):
             self._ca_pem = self._binding.ca_data or _first_authorities(self._binding.ca_file)
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors import AuthenticationFailedError
+        from .._errors.errors import AuthenticationFailedError
 
         token = await self._federated_token(io)
         if token.expired(io.now()):
@@ -123,7 +123,7 @@ class WorkloadIdentityFlow(EntraFlow):
         return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(token.text)))
 
     async def _federated_token(self, io: FlowIO) -> FederatedToken:
-        from .._errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.workload_identity import NotAToken, parse_federated_token
 
         problem: str
@@ -176,7 +176,7 @@ class WorkloadIdentityFlow(EntraFlow):
     def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
         if self._binding is None:
             return super()._unreachable(error)
-        from .._errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError, help_link
 
         names = {
             "tls": f"its certificate must be for {settings.KUBERNETES_SNI_NAME} and come from the authorities in "
