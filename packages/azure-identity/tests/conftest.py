@@ -12,8 +12,8 @@ import pytest
 from leak_watch import _listen_at_debug, no_secret_is_shown, planted, pytest_runtest_makereport
 from worlds import WORLDS, World
 
-from azure.identity import _entra
 from azure.identity._credentials import managed_identity
+from azure.identity._flows import entra as _entra
 from azure.identity._protocols import imds
 from entra_emulator import EntraEmulator
 

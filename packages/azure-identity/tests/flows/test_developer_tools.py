@@ -16,7 +16,7 @@ from faces import FACES, Face
 from scripted import NOW, ScriptedIO, ask
 
 from azure.identity import AzureDeveloperCliCredential, AzurePowerShellCredential, CredentialUnavailableError
-from azure.identity._developer_tool import file_marks, find_program
+from azure.identity._flows.developer_tool import file_marks, find_program
 from azure.identity._values.messages import Completed
 
 SCOPE = "https://vault.azure.net/.default"
@@ -212,7 +212,7 @@ def test_on_windows_a_program_has_an_extension(tmp_path: Path, monkeypatch: pyte
 
 def test_windows_must_say_where_its_system_directory_is(tools: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tools are started there, and nowhere else."""
-    monkeypatch.setattr("azure.identity._developer_tool.sys.platform", "win32")
+    monkeypatch.setattr("azure.identity._flows.developer_tool.sys.platform", "win32")
     monkeypatch.setattr("azure.identity._credentials.azd_cli.find_program", lambda *names: "azd.exe")
     monkeypatch.delenv("SYSTEMROOT", raising=False)
 

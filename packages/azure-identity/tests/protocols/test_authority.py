@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._entra import configured_authority
+from azure.identity._flows.entra import configured_authority
 from azure.identity._protocols.authority import (
     CLOUDS,
     Authority,

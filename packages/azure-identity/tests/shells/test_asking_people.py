@@ -15,9 +15,9 @@ from people import ADA, BOB, Person
 
 from azure.identity import AuthenticationRecord
 from azure.identity._errors.errors import AuthenticationFailedError
+from azure.identity._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
+from azure.identity._flows.users import UserFlow
 from azure.identity._protocols.entra import Granted, json_object
-from azure.identity._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
-from azure.identity._users import UserFlow
 from azure.identity._values.messages import Token
 
 CROWD = 50

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
 from ._cache.memory import TokenKey
 from ._credentials.chained import ask_foreign
-from ._flow import Flow
+from ._flows.flow import Flow
+from ._flows.shells import AsyncCredential, SyncCredential
 from ._outside.port import clock
 from ._protocols.scopes import canonical_scopes, validate_scopes
-from ._shells import AsyncCredential, SyncCredential
 from ._values.messages import IN_CHAIN
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
+from .._flows.users import UserFlow
 from .._protocols.tenants import validate_tenant
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
-from .._users import UserFlow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -7,10 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Optional, Sequence
 
-from .._developer_tool import DeveloperToolFlow, file_marks, find_program
+from .._flows.developer_tool import DeveloperToolFlow, file_marks, find_program
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._protocols.scopes import resource_of
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from .._outside.port import FlowIO

@@ -12,8 +12,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._flow import Flow
-from .._shells import AsyncCredential, SyncCredential
+from .._flows.flow import Flow
+from .._flows.shells import AsyncCredential, SyncCredential
 from .._values.messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:

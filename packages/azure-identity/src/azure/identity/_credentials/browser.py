@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
-from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
-from .._twins import AIO, public
-from .._users import UserFlow, seconds_to_wait
+from .._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
+from .._flows.twins import AIO, public
+from .._flows.users import UserFlow, seconds_to_wait
 from .._values.messages import IN_DEFAULT_CHAIN
 
 if TYPE_CHECKING:

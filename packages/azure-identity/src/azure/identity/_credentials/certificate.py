@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .._entra import EntraFlow
+from .._flows.entra import EntraFlow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._protocols.authority import is_adfs, token_endpoint
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

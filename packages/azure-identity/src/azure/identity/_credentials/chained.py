@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._flow import Flow, uncached
+from .._flows.flow import Flow, uncached
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._protocols.scopes import OneScopeOnly, validate_scopes
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 from .._values import messages
 from .._values.messages import Token, TokenRequest
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._entra import EntraFlow
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
+from .._flows.entra import EntraFlow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

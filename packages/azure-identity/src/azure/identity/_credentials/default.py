@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
-from .._flow import NotConfigured
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
+from .._flows.flow import NotConfigured
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._values import settings
 from .._values.messages import IN_DEFAULT_CHAIN
 from .chained import ChainFlow
@@ -229,7 +229,7 @@ class DefaultAzureFlow(ChainFlow):
         cache_persistence_options: Optional[TokenCachePersistenceOptions] = None,
         **options: Unpack[PipelineOptions],
     ) -> None:
-        from .._entra import configured_authority
+        from .._flows.entra import configured_authority
 
         given = {
             name: value
@@ -344,7 +344,7 @@ class DefaultAzureFlow(ChainFlow):
 def _refuse_malformed(given: Mapping[str, Any]) -> None:
     """Refuse arguments that a member would refuse, now rather than when that member is asked. What the environment says
     is the member's business."""
-    from .._developer_tool import validate_timeout
+    from .._flows.developer_tool import validate_timeout
     from .._protocols.tenants import tenant_list, validate_tenant
 
     for name in _TENANTS:

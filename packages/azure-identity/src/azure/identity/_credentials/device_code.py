@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
-from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
-from .._twins import AIO, public
-from .._users import UserFlow, seconds_to_wait
+from .._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
+from .._flows.twins import AIO, public
+from .._flows.users import UserFlow, seconds_to_wait
 from .._values.messages import Unreachable
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._flow import Flow
+from .._flows.flow import Flow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._protocols.scopes import validate_scopes
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 from .._values import settings
 
 if TYPE_CHECKING:

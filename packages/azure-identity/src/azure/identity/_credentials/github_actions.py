@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from .._build_agent import BuildAgentFlow
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
+from .._flows.build_agent import BuildAgentFlow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._values import settings
 
 if TYPE_CHECKING:

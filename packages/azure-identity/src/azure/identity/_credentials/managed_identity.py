@@ -15,7 +15,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 from .._cache.memory import TokenCache, TokenKey
-from .._flow import Flow, split_options
+from .._flows.flow import Flow, split_options
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._managed_host import Errand, Findings, Host, NoSuchIdentity
 from .._outside.flights import FlightTable
 from .._protocols.identities import (
@@ -27,8 +29,6 @@ from .._protocols.identities import (
     identity_of_any_kind,
 )
 from .._protocols.scopes import resource_of, validate_scopes
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 from .._values import settings
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional, Union
 
 from .._cache.memory import TokenCache
-from .._entra import EntraFlow
+from .._flows.entra import EntraFlow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._outside.flights import FlightTable
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

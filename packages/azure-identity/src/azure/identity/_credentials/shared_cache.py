@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
-from .._entra import EntraFlow
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
-from .._users import DEFAULT_TENANT
+from .._flows.entra import EntraFlow
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
+from .._flows.users import DEFAULT_TENANT
 from .._values.messages import IN_DEFAULT_CHAIN, Token
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Optional
 
-from .._shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
-from .._twins import AIO, public
-from .._users import UserFlow
+from .._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
+from .._flows.twins import AIO, public
+from .._flows.users import UserFlow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

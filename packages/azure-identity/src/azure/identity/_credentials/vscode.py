@@ -10,8 +10,8 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._values import settings
 from .._values.messages import Unreadable
 from .broker import SilentBrokerFlow, silent_broker

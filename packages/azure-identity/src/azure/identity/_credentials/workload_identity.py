@@ -7,11 +7,11 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._entra import EntraFlow
-from .._flow import NotConfigured
+from .._flows.entra import EntraFlow
+from .._flows.flow import NotConfigured
+from .._flows.shells import AsyncCredential, SyncCredential
+from .._flows.twins import AIO, public
 from .._protocols.authority import token_endpoint
-from .._shells import AsyncCredential, SyncCredential
-from .._twins import AIO, public
 from .._values import settings
 from .._values.messages import Tls, Unreadable
 
