@@ -18,7 +18,7 @@ from .._cache.memory import TokenCache, TokenKey
 from .._flows.flow import Flow, split_options
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
-from .._managed_host import Errand, Findings, Host, NoSuchIdentity
+from .._hosts.host import Errand, Findings, Host, NoSuchIdentity
 from .._outside.flights import FlightTable
 from .._protocols.identities import (
     CLIENT_ID,
@@ -172,7 +172,7 @@ class ManagedIdentityFlow(Flow):
         self, where: str, in_default_chain: bool, options: Mapping[str, Any], probe: Optional[bool]
     ) -> Optional[Host]:
         if where == IMDS:
-            from .imds import ImdsHost
+            from .._hosts.imds import ImdsHost
 
             return ImdsHost(self._who, settings.read(settings.POD_IDENTITY_AUTHORITY_HOST), options, probe)
 
@@ -181,24 +181,24 @@ class ManagedIdentityFlow(Flow):
 
         endpoint, secret = value(settings.IDENTITY_ENDPOINT), value(settings.IDENTITY_HEADER)
         if where == SERVICE_FABRIC:
-            from .service_fabric import ServiceFabricHost
+            from .._hosts.service_fabric import ServiceFabricHost
 
             thumbprint = value(settings.IDENTITY_SERVER_THUMBPRINT)
             return ServiceFabricHost(self._who, endpoint, options, secret, thumbprint)
         if where == APP_SERVICE:
-            from .app_service import AppServiceHost
+            from .._hosts.app_service import AppServiceHost
 
             return AppServiceHost(self._who, endpoint, options, secret)
         if where == AZURE_ARC:
-            from .azure_arc import AzureArcHost
+            from .._hosts.azure_arc import AzureArcHost
 
             return AzureArcHost(self._who, endpoint, options)
         if where == AZURE_ML:
-            from .azure_ml import AzureMLHost
+            from .._hosts.azure_ml import AzureMLHost
 
             return AzureMLHost(self._who, value(settings.MSI_ENDPOINT), options, value(settings.MSI_SECRET))
         if where == CLOUD_SHELL:
-            from .cloud_shell import CloudShellHost
+            from .._hosts.cloud_shell import CloudShellHost
 
             return CloudShellHost(self._who, value(settings.MSI_ENDPOINT), options)
         if where == NOWHERE:

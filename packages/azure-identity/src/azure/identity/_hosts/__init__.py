@@ -1,0 +1,1 @@
+"""Where managed-identity tokens come from: one file per kind of host."""
