@@ -40,7 +40,7 @@ def test_a_real_application_tells_whether_it_has_a_broker() -> None:
 
 def test_a_machine_without_a_runtime_says_so() -> None:
     """The real module for brokers cannot be imported where its runtime is not installed."""
-    from azure.identity._msal_bridge import runtime_problem
+    from azure.identity._broker.msal_bridge import runtime_problem
 
     if pytest.importorskip("importlib.util").find_spec("pymsalruntime") is not None:
         pytest.skip("the runtime is installed")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, TypedDict, Union
 from azure.core.credentials import TokenRequestOptions
 
 from azure.identity import InteractiveBrowserCredential
+from azure.identity._broker.msal_bridge import MsalHttp, granted, msal, renewed, runtime_problem
 from azure.identity._credentials.browser import InteractiveBrowserFlow
 from azure.identity._errors.errors import AuthenticationFailedError, CredentialUnavailableError, help_link, redacted
 from azure.identity._flows.twins import public
 from azure.identity._flows.users import _Refused
-from azure.identity._msal_bridge import MsalHttp, granted, msal, renewed, runtime_problem
 from azure.identity._protocols.scopes import CAE_CAPABILITY
 from azure.identity._values import settings as _settings
 from azure.identity._values.messages import IN_DEFAULT_CHAIN, Token, TokenRequest

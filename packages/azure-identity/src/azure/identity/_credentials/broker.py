@@ -69,8 +69,8 @@ def silent_broker(**options: Any) -> Any:
     :raises ValueError: an option is malformed.
     :raises TypeError: an option is unknown.
     """
+    from .._broker.msal_bridge import console_window, runtime_problem
     from .._errors.errors import CredentialUnavailableError, help_link
-    from .._msal_bridge import console_window, runtime_problem
 
     try:
         broker = import_module("azure.identity.broker")

@@ -96,7 +96,7 @@ class InteractiveBrowserFlow(UserFlow):
 
     async def _renew(self, io: FlowIO, ask: TokenRequest, record: AuthenticationRecord) -> Optional[Token]:
         if hasattr(self, "_request_token"):
-            from .._published_broker import renew
+            from .._broker.published_broker import renew
 
             port: Any = io
             granted = await io.work(renew, self, port, ask, record, io.now())
@@ -180,8 +180,8 @@ class InteractiveBrowserFlow(UserFlow):
 
     async def _ask_subclass(self, io: FlowIO, ask: TokenRequest) -> Granted:
         """Let a subclass sign the person in, in the way of the published package's broker credential."""
+        from .._broker.published_broker import request_token
         from .._errors.errors import AuthenticationFailedError, help_link
-        from .._published_broker import request_token
 
         port: Any = io
         granted = await io.work(request_token, self, port, ask, io.now())
