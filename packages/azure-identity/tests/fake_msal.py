@@ -77,7 +77,7 @@ class Machine:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Be the msal of this process, and this process's platform."""
-        import azure.identity._msal_bridge as bridge
+        import azure.identity._broker.msal_bridge as bridge
 
         module = types.ModuleType("msal")
         machine = self

@@ -266,7 +266,7 @@ def linked_sections() -> set[str]:
                 and isinstance(node.value.value, str)
             ):
                 sections.add(node.value.value)
-    from azure.identity import _entra_help
+    from azure.identity._errors import next_steps as _entra_help
 
     return sections | {section for *_, section in _entra_help._STEPS} | {"refused", "service-trouble", "clock-skew"}
 

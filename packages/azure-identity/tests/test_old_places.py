@@ -115,7 +115,7 @@ def elsewhere(tmp_path: Path) -> Path:
     """A folder with azure/identity/broker in it, as an editable installation of another distribution has one."""
     package = tmp_path / "azure" / "identity" / "broker"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text("from azure.identity._messages import ALONE as found\n")
+    (package / "__init__.py").write_text("from azure.identity._values.messages import ALONE as found\n")
     return tmp_path
 
 

@@ -9,8 +9,8 @@ from typing import Any, Callable, Coroutine, Optional, TypeVar
 
 import azure.identity
 import azure.identity.aio
-from azure.identity._flights import FlightTable
-from azure.identity._io import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside.flights import FlightTable
+from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from scripted import NOW, ScriptedIO, reply
 
 from azure.identity import CredentialUnavailableError
 from azure.identity._credentials import managed_identity
-from azure.identity._credentials.azure_ml import AzureMLCredential
-from azure.identity._credentials.imds import ImdsCredential
 from azure.identity._credentials.managed_identity import detect
+from azure.identity._hosts.azure_ml import AzureMLCredential
+from azure.identity._hosts.imds import ImdsCredential
 from azure.identity._protocols import arc, imds
 from azure.identity._values.messages import IN_CHAIN, Response, Unreachable
 

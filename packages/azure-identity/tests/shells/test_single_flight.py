@@ -20,12 +20,12 @@ import pytest
 from loopback import eventually
 
 from azure.identity._cache.memory import TokenKey
-from azure.identity._flow import Flow
+from azure.identity._flows.flow import Flow
+from azure.identity._flows.shells import AsyncCredential, SyncCredential
 from azure.identity._outside import flights as _flights
 from azure.identity._outside.flights import FlightTable
 from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
 from azure.identity._protocols.scopes import canonical_scopes
-from azure.identity._shells import AsyncCredential, SyncCredential
 from azure.identity._values.messages import Token
 
 SCOPE = "https://vault.azure.net/.default"
