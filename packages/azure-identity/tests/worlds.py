@@ -9,8 +9,10 @@ from typing import Any, Callable, Coroutine, Optional, TypeVar
 
 import azure.identity
 import azure.identity.aio
+from azure.identity._outside.blocking import BlockingIO
 from azure.identity._outside.flights import FlightTable
-from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside.port import run_blocking
+from azure.identity._outside.suspending import AsyncIO
 
 T = TypeVar("T")
 

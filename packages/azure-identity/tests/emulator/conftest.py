@@ -24,7 +24,9 @@ def desk(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk
 @pytest.fixture
 def no_waiting(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Pauses:
     """The pauses that credentials make. The emulator's clock and their stopwatches move instead."""
-    from azure.identity._outside.port import AsyncIO, BlockingIO, _Port
+    from azure.identity._outside.blocking import BlockingIO
+    from azure.identity._outside.port import Port
+    from azure.identity._outside.suspending import AsyncIO
 
     made = Pauses()
 
@@ -34,5 +36,5 @@ def no_waiting(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> Pauses:
 
     for port in (BlockingIO, AsyncIO):
         monkeypatch.setattr(port, "sleep", sleep)
-    monkeypatch.setattr(_Port, "stopwatch", lambda self: float(sum(made)))
+    monkeypatch.setattr(Port, "stopwatch", lambda self: float(sum(made)))
     return made

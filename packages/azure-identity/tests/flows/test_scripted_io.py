@@ -8,7 +8,8 @@ import pytest
 from scripted import NOW, ScriptedIO, ask, on, refusal, reply, run, token
 
 from azure.identity import ChainedTokenCredential, ClientSecretCredential
-from azure.identity._outside.port import BlockingIO, FlowIO
+from azure.identity._outside.blocking import BlockingIO
+from azure.identity._outside.port import FlowIO
 from azure.identity._values.messages import Command, Completed, Request, Response
 
 REQUEST = Request("GET", "https://h/")

@@ -21,9 +21,13 @@ import pytest
 from loopback import HANG_UP, RESET, SILENT, Received, Server, alive, eventually, reply, torn
 from worlds import Async, Sync, World
 
+from azure.identity._outside.blocking import BlockingIO
 from azure.identity._outside.flights import FlightTable
-from azure.identity._outside.http import pipelines as _pipelines
-from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside.http import blocking_pool as _blocking_pool
+from azure.identity._outside.http import pipes as _pipes
+from azure.identity._outside.http import suspending_pool as _suspending_pool
+from azure.identity._outside.port import run_blocking
+from azure.identity._outside.suspending import AsyncIO
 from azure.identity._values.messages import CannotRun, Closed, Command, Request, Response, TimedOut, Unreachable
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="tests process trees by POSIX means")
@@ -402,12 +406,12 @@ class TestBlockingIO(PortContract):
             pipe = port._pipe
             del port
             gc.collect()
-            pipe.idle_since -= _pipelines.LINGER + 1
+            pipe.idle_since -= _blocking_pool.LINGER + 1
             other = BlockingIO({"retry_total": 6}, FlightTable())
             run_blocking(other.send(Request("GET", server.url)))
 
             assert _is_closed(pipe._session)
-            assert list(_pipelines._blocking_pipes.values()) == [other._pipe]
+            assert list(_blocking_pool._blocking_pipes.values()) == [other._pipe]
             run_blocking(other.close())
 
     def test_a_port_collected_while_pipes_are_locked_does_not_deadlock(self) -> None:
@@ -417,7 +421,7 @@ class TestBlockingIO(PortContract):
             run_blocking(ports[0].send(Request("GET", server.url)))
 
             def collect() -> None:
-                with _pipelines._lock:
+                with _pipes.lock():
                     ports.clear()
 
             thread = threading.Thread(target=collect, daemon=True)
@@ -425,7 +429,7 @@ class TestBlockingIO(PortContract):
             thread.join(5)
 
             assert not thread.is_alive()
-            _pipelines._close_idle(float("inf"))
+            _blocking_pool._close_idle(float("inf"))
 
     def test_threads_share_one_pipe(self) -> None:
         port = BlockingIO({"retry_total": 7}, FlightTable())
@@ -441,10 +445,10 @@ class TestBlockingIO(PortContract):
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert len(_pipelines._blocking_pipes) == 1
+            assert len(_blocking_pool._blocking_pipes) == 1
             run_blocking(port.close())
 
-            assert not _pipelines._blocking_pipes
+            assert not _blocking_pool._blocking_pipes
 
     @posix_only
     def test_ctrl_c_ends_the_whole_tree(self, tmp_path: Path) -> None:
@@ -453,7 +457,8 @@ class TestBlockingIO(PortContract):
         program = textwrap.dedent(
             f"""
             from azure.identity._outside.flights import FlightTable
-            from azure.identity._outside.port import BlockingIO, run_blocking
+            from azure.identity._outside.blocking import BlockingIO
+            from azure.identity._outside.port import run_blocking
             from azure.identity._values.messages import Command
             run_blocking(BlockingIO({{}}, FlightTable()).run(Command({_stubborn_tree(pids)!r}, 60)))
             """
@@ -496,7 +501,8 @@ class TestBlockingIO(PortContract):
             """
             import os, sys
             from azure.identity._outside.flights import FlightTable
-            from azure.identity._outside.port import BlockingIO, run_blocking
+            from azure.identity._outside.blocking import BlockingIO
+            from azure.identity._outside.port import run_blocking
             from azure.identity._values.messages import Request
             port = BlockingIO({}, FlightTable())
             send = lambda who: run_blocking(port.send(Request("GET", sys.argv[1] + "?" + who)))
@@ -640,7 +646,7 @@ class TestAsyncIO(PortContract):
 
         assert len(kept) <= 1
         assert [one() for one in loops] == [None] * 4
-        assert not [pipe for pipes in _pipelines._async_pipes.values() for pipe in pipes.values() if pipe._owners]
+        assert not [pipe for pipes in _suspending_pool._async_pipes.values() for pipe in pipes.values() if pipe._owners]
 
     def test_aiohttp_is_asked_for_by_name_when_it_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "aiohttp", None)
@@ -804,8 +810,8 @@ def _pipe(world: World, port: Any) -> Any:
 
 def _shared_pipes(world: World) -> list[Any]:
     if world.name == "sync":
-        return list(_pipelines._blocking_pipes.values())
-    return list(_pipelines._async_pipes.get(world.loop, {}).values())  # type: ignore[attr-defined]
+        return list(_blocking_pool._blocking_pipes.values())
+    return list(_suspending_pool._async_pipes.get(world.loop, {}).values())  # type: ignore[attr-defined]
 
 
 def _is_closed(session: Any) -> bool:

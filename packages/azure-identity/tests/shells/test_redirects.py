@@ -21,8 +21,8 @@ from worlds import World
 
 from azure.identity._outside import redirects as _redirects
 from azure.identity._outside.flights import FlightTable
-from azure.identity._outside.port import AsyncIO
 from azure.identity._outside.redirects import CannotListen, RedirectListener, no_browser_reason, open_browser, page
+from azure.identity._outside.suspending import AsyncIO
 
 STATE = "the-state"
 

@@ -19,7 +19,9 @@ import azure.identity
 import azure.identity.aio
 from azure.identity import CredentialUnavailableError
 from azure.identity._cache.memory import TokenCache, TokenKey
-from azure.identity._outside.http import pipelines as _pipelines
+from azure.identity._outside.http import pipes as _pipes
+from azure.identity._outside.http import suspending_pool as _suspending_pool
+from azure.identity._outside.http import trust as _trust
 from azure.identity._outside.http.old_urllib3 import wrong_name
 from azure.identity._protocols import assertions
 from azure.identity._values.messages import Request, Token
@@ -69,11 +71,11 @@ def test_urllib3_switched_off_host_names_in_a_context_that_aiohttp_had_too(tmp_p
     bundle = tmp_path / "authority.pem"
     bundle.write_bytes(certificates.usable_pem())
     options = {"connection_verify": str(bundle)}
-    for_urllib3, for_aiohttp = (_pipelines.tls_context(options, None, user) for user in ("urllib3", "aiohttp"))
+    for_urllib3, for_aiohttp = (_trust.tls_context(options, None, user) for user in ("urllib3", "aiohttp"))
     for_urllib3.check_hostname = False
 
     assert for_aiohttp.check_hostname
-    assert _pipelines.tls_context(options, None, "aiohttp") is for_aiohttp
+    assert _trust.tls_context(options, None, "aiohttp") is for_aiohttp
 
 
 @pytest.mark.parametrize(("name", "kind"), [("127.0.0.1", "IP address"), ("::1", "IP address"), ("a.test", "Hostname")])
@@ -142,9 +144,9 @@ def test_a_line_break_in_a_header_failed_late_and_in_two_ways(world: World, opti
 
 def test_threads_with_event_loops_of_their_own_changed_a_table_while_it_was_walked() -> None:
     """ "dictionary changed size during iteration" reached callers of an async credential that threads share."""
-    pipes = _pipelines.PipesByLoop()
+    pipes = _suspending_pool.PipesByLoop()
     loop = asyncio.new_event_loop()
-    with _pipelines._lock:
+    with _pipes.lock():
         thread = threading.Thread(target=pipes.set, args=(mock.Mock(loop=loop),), daemon=True)
         thread.start()
         thread.join(0.1)

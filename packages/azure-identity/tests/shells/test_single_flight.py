@@ -23,8 +23,10 @@ from azure.identity._cache.memory import TokenKey
 from azure.identity._flows.flow import Flow
 from azure.identity._flows.shells import AsyncCredential, SyncCredential
 from azure.identity._outside import flights as _flights
+from azure.identity._outside.blocking import BlockingIO
 from azure.identity._outside.flights import FlightTable
-from azure.identity._outside.port import AsyncIO, BlockingIO, run_blocking
+from azure.identity._outside.port import run_blocking
+from azure.identity._outside.suspending import AsyncIO
 from azure.identity._protocols.scopes import canonical_scopes
 from azure.identity._values.messages import Token
 
@@ -504,7 +506,8 @@ def test_a_forked_child_does_not_wait_for_a_thread_of_its_parent() -> None:
         import os, threading, warnings
         warnings.simplefilter("ignore")
         from azure.identity._outside.flights import FlightTable
-        from azure.identity._outside.port import BlockingIO, run_blocking
+        from azure.identity._outside.blocking import BlockingIO
+        from azure.identity._outside.port import run_blocking
         io = BlockingIO({}, FlightTable())
         started, release = threading.Event(), threading.Event()
 

@@ -21,8 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from loopback import Proxy, Server, eventually, reply
 from worlds import Async, Sync, World
 
-from azure.identity._outside.http import pipelines as _pipelines
+from azure.identity._outside.http import blocking_pool as _blocking_pool
+from azure.identity._outside.http import pipes as _pipes
 from azure.identity._outside.http import routes as _routes
+from azure.identity._outside.http import suspending_pool as _suspending_pool
+from azure.identity._outside.http import trust as _trust
 from azure.identity._values.messages import Request, Tls, Unreachable
 
 if sys.version_info < (3, 11):
@@ -205,13 +208,13 @@ def test_a_direct_request_never_meets_a_proxy(
 def test_no_trust_store_is_loaded_for_plain_http_on_this_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Managed-identity hosts speak plain http, and a trust store costs tens of milliseconds. Other requests load it."""
     loaded: list[str] = []
-    original = _pipelines.tls_context
+    original = _trust.tls_context
 
     def note(options: Any, bundle: Any, user: str) -> ssl.SSLContext:
         loaded.append(user)
         return original(options, bundle, user)
 
-    monkeypatch.setattr(_pipelines, "tls_context", note)
+    monkeypatch.setattr(_trust, "tls_context", note)
     with Server(reply()) as server:
         port = world.port(connection_verify=False)
         world.run(port.send(Request("GET", server.url, direct=True)))
@@ -603,13 +606,13 @@ async def overlap(port: Any, first: Any, second: Any, arrived: Any, go_on: Any, 
 def test_a_port_keeps_few_pipes(world: World) -> None:
     """However many certificates it was told to expect."""
     port = world.port(retry_total=0)
-    for i in range(3 * _pipelines.ROUTES):
+    for i in range(3 * _pipes.ROUTES):
         with pytest.raises(Unreachable):
             world.run(port.send(Request("GET", "https://127.0.0.1:1/", tls=Tls(thumbprint=f"{i:040x}"))))
     pipes = routed(world, port)
     world.run(port.close())
 
-    assert len(pipes) == _pipelines.ROUTES
+    assert len(pipes) == _pipes.ROUTES
     assert all(is_closed(pipe) for pipe in pipes)
 
 
@@ -649,7 +652,7 @@ def test_a_pipe_ends_with_the_port_that_nobody_closed(node: Node) -> None:
         world._made.clear()
         del port
         gc.collect()
-        _pipelines._close_idle(float("inf"))
+        _blocking_pool._close_idle(float("inf"))
 
         assert eventually(lambda: is_closed(pipe))
 
@@ -662,8 +665,8 @@ def test_a_forked_child_makes_pipes_of_its_own(world: World, node: Node, monkeyp
         world.run(port.send(request))
         [before] = routed(world, port)
         monkeypatch.setattr(before, "_generation", -1)
-        _pipelines._blocking_pipes.clear()
-        _pipelines._async_pipes.clear()
+        _blocking_pool._blocking_pipes.clear()
+        _suspending_pool._async_pipes.clear()
         world.run(port.send(request))
         [after] = routed(world, port)
 

@@ -15,7 +15,7 @@ from .._protocols.entra import Granted, whole
 from .._values.messages import Request, Token
 
 if TYPE_CHECKING:
-    from .._outside.port import BlockingIO
+    from .._outside.blocking import BlockingIO
     from .._values.messages import Response
     from .._values.record import AuthenticationRecord
 

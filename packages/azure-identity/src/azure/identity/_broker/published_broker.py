@@ -17,7 +17,7 @@ from .._values.messages import IN_DEFAULT_CHAIN
 from .msal_bridge import MsalHttp, granted, msal, renewed
 
 if TYPE_CHECKING:
-    from .._outside.port import BlockingIO
+    from .._outside.blocking import BlockingIO
     from .._protocols.entra import Granted
     from .._values.messages import TokenRequest
     from .._values.record import AuthenticationRecord

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import heapq
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from .._outside.locks import RLock
 from .refresh import LAST_MINUTES
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _after_fork() -> None:
     # A thread of the parent may have held a lock, or been renewing a token; it does not exist in the child. The tokens
     # are good there too.
     for cache in _caches:
-        cache._lock = threading.RLock()
+        cache._lock = RLock()
         for entry in cache._entries.values():
             entry.renewing = False
 
@@ -94,7 +94,7 @@ class TokenCache:
         self._order = 0
         self._limit = limit
         # Re-entrant: the garbage collector may throw away the coroutine of a renewal in the thread that holds it.
-        self._lock = threading.RLock()
+        self._lock = RLock()
         _caches.add(self)
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """A web API that calls another on behalf of its user. On the wire: one on-behalf-of grant with the user's token.
 
-A web API makes one credential per request, so everything that can be shared is: connections (`_pipelines`), parsed
+A web API makes one credential per request, so everything that can be shared is: connections (`_outside.http.pipes`), parsed
 certificates and signed assertions, and the tokens themselves, by a key that holds a hash of the user's assertion and
 one of the application's proof. Nobody gets a token without having presented both.
 """

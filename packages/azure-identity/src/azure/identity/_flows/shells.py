@@ -11,7 +11,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, TypeVar
 
 from .._errors.logging import log_failure, log_success
-from .._outside.port import AsyncIO, BlockingIO, clock, run_blocking
+from .._outside.blocking import BlockingIO
+from .._outside.port import clock, run_blocking
+from .._outside.suspending import AsyncIO
 from .._values.messages import Closed, PortError, TokenRequest
 from .flow import Flow
 

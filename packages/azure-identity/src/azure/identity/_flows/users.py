@@ -321,7 +321,7 @@ def _owned(token: Token, home_account_id: str) -> Token:
 
 
 def _conclude(error: Exception) -> None:
-    """Make a failure that of all who wait for the same (see `_flights`)."""
+    """Make a failure that of all who wait for the same (see `flights`)."""
     try:
         error.for_everybody = True  # type: ignore[attr-defined]
     except AttributeError:

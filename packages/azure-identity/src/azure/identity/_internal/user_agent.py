@@ -1,4 +1,4 @@
-"""Kept for programs that import it from here. It lives in `_user_agent`."""
+"""Kept for programs that import it from here. It lives in `_outside.http.user_agent`."""
 
 from __future__ import annotations
 

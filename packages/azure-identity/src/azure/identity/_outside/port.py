@@ -10,9 +10,8 @@ The theory, in five rules.
 5. Foreign exceptions (azure-core, requests, aiohttp, OS) become a `PortError` here and nowhere else, so both worlds
    fail alike. What a user's own callback raises passes unchanged: it is theirs.
 
-Only this module and its helpers (`_flights`, `_pipelines`, `_routes`, `_processes`, and the cache's lock) may import
-what reaches outside (asyncio, time, subprocess, threading, sockets, azure-core's pipeline); a lint rule says so. All
-but the clock is imported when first used.
+Only this room may import what reaches outside (asyncio, time, subprocess, threading, sockets, azure-core's pipeline); a
+test says so. All but the clock is imported when first used.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Hashable, Mapping, Optional, Protocol, TypeVar
 
-from .._values.messages import Closed, Unreadable
-from .flights import Flight, FlightTable, TaskWaker, ThreadWaker
+from .._values.messages import Unreadable
 
 if TYPE_CHECKING:
     from .._values.messages import Command, Completed, Request, Response
+    from .flights import Flight, FlightTable
     from .redirects import RedirectListener
 
 T = TypeVar("T")
@@ -109,7 +108,7 @@ class FlowIO(Protocol):
         ...
 
     def single_flight(self, key: Hashable) -> Flight:
-        """An async context manager: one acquisition per key at a time. See `_flights` for the rules."""
+        """An async context manager: one acquisition per key at a time. See `flights` for the rules."""
         ...
 
 
@@ -128,7 +127,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     )
 
 
-class _Port:
+class Port:
     """What both ports share: the clock, ids, flights, and the options their HTTP pipeline is built from."""
 
     def __init__(self, options: Mapping[str, Any], flights: FlightTable) -> None:
@@ -188,226 +187,3 @@ def read_file(path: str, limit: int, follow_links: bool) -> bytes:
         raise Unreadable(f"{path}: {error.strerror or error}") from error
     finally:
         os.close(descriptor)
-
-
-class BlockingIO(_Port):
-    """The port of the sync credentials."""
-
-    _pipe: Any = None
-    _routed: Any = None
-
-    async def send(self, request: Request) -> Response:
-        from .http import pipelines
-
-        if self.closed:
-            raise Closed
-        if request.direct or request.tls is not None:
-            return self._send_routed(request)
-        if self._pipe is None or self._pipe.forked():
-            self._pipe = pipelines.blocking_pipe(self._options, owner=self)
-        return self._pipe.send(request)  # type: ignore[no-any-return]
-
-    def _send_routed(self, request: Request) -> Response:
-        """Send a request that has rules of its own."""
-        from .http import pipelines, routes
-
-        route = routes.route_of(request)
-        pipes = self._routed
-        if pipes is None:
-            # Two threads may get here at once: setdefault is atomic, so both go on with the same.
-            pipes = self.__dict__.setdefault("_routed", pipelines.RoutedPipes())
-        pipe, useless = pipes.get(route), []
-        if pipe is None:
-            pipe = pipelines.blocking_pipe(self._options, owner=self, route=route)
-            useless = pipes.put(route, pipe)
-        try:
-            return pipe.send(request)  # type: ignore[no-any-return]
-        finally:
-            for old in useless:
-                old.release(self)
-
-    async def run(self, command: Command) -> Completed:
-        from .processes import Process
-
-        return Process(command).run()
-
-    async def read(self, path: str, limit: int = 1_000_000, *, follow_links: bool = True) -> bytes:
-        return read_file(path, limit, follow_links)
-
-    async def receive(self, listener: RedirectListener, timeout: float) -> Optional[Mapping[str, str]]:
-        return listener.receive(timeout)
-
-    async def open_browser(self, url: str) -> bool:
-        from .redirects import open_browser
-
-        return open_browser(url)
-
-    async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251 - rule 3: this port blocks
-
-    async def work(self, function: Callable[..., T], *args: Any) -> T:
-        return function(*args)
-
-    async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if hasattr(result, "__await__"):
-            if hasattr(result, "close"):
-                result.close()
-            raise TypeError(
-                f"{getattr(function, '__qualname__', function)!s} is asynchronous, and a credential of "
-                "azure.identity cannot "
-                "await it. Give it to the credential of the same name in azure.identity.aio."
-            )
-        return result
-
-    def single_flight(self, key: Hashable) -> Flight:
-        return Flight(self._flights, key, ThreadWaker())
-
-    async def enter(self, resource: Any) -> None:
-        if hasattr(resource, "__enter__"):
-            resource.__enter__()
-
-    async def leave(self, resource: Any, *exc: Any) -> None:
-        if hasattr(resource, "__exit__"):
-            resource.__exit__(*exc)
-        elif hasattr(resource, "close"):
-            resource.close()
-
-    async def open(self) -> None:
-        if self.closed:
-            raise Closed
-        self._opened = True
-        if self._options.get("transport") is not None:
-            await self.enter(self._options["transport"])
-
-    async def close(self, *exc: Any) -> None:
-        if self.closed:
-            return
-        self.closed = self._opened
-        pipes = [] if self._routed is None else list(self._routed)
-        if self._options.get("transport") is not None:
-            self.closed = True
-            await self.leave(self._options["transport"], *exc)
-        elif self._pipe is not None:
-            pipes.append(self._pipe)
-        if pipes:
-            self.closed = True
-            self._pipe = self._routed = None
-            for pipe in pipes:
-                pipe.release(self)
-
-
-class AsyncIO(_Port):
-    """The port of the `aio` credentials. One port serves any number of event loops, one after another or at a time."""
-
-    _pipes: Any = None
-
-    async def send(self, request: Request) -> Response:
-        import asyncio
-
-        from .http import pipelines
-
-        if self.closed:
-            raise Closed
-        if self._pipes is None:
-            self._pipes = pipelines.PipesByLoop()
-        if request.direct or request.tls is not None:
-            return await self._send_routed(request)
-        pipe = self._pipes.get()
-        if pipe is None or pipe.forked():
-            await self._pipes.release_ended(self)
-            pipe = pipelines.async_pipe(self._options, owner=self, loop=asyncio.get_running_loop())
-            self._pipes.set(pipe)
-        return await pipe.send(request)  # type: ignore[no-any-return]
-
-    async def _send_routed(self, request: Request) -> Response:
-        """Send a request that has rules of its own."""
-        import asyncio
-
-        from .http import pipelines, routes
-
-        route = routes.route_of(request)
-        pipes = self._pipes.routed()
-        pipe, useless = pipes.get(route), []
-        if pipe is None:
-            await self._pipes.release_ended(self)
-            pipe = pipelines.async_pipe(self._options, self, asyncio.get_running_loop(), route)
-            useless = pipes.put(route, pipe)
-        try:
-            return await pipe.send(request)  # type: ignore[no-any-return]
-        finally:
-            for old in useless:
-                await old.supersede(self)
-
-    async def run(self, command: Command) -> Completed:
-        from .processes import Process
-
-        return await Process(command).run_in_thread()
-
-    async def read(self, path: str, limit: int = 1_000_000, *, follow_links: bool = True) -> bytes:
-        import asyncio
-
-        # Files here may be on network or projected volumes: a thread keeps the event loop going meanwhile.
-        return await asyncio.get_running_loop().run_in_executor(None, read_file, path, limit, follow_links)
-
-    async def receive(self, listener: RedirectListener, timeout: float) -> Optional[Mapping[str, str]]:
-        from functools import partial
-
-        from .processes import in_thread
-
-        return await in_thread(partial(listener.receive, timeout), listener.close)
-
-    async def open_browser(self, url: str) -> bool:
-        import asyncio
-
-        from .redirects import open_browser
-
-        return await asyncio.get_running_loop().run_in_executor(None, open_browser, url)
-
-    async def sleep(self, seconds: float) -> None:
-        import asyncio
-
-        await asyncio.sleep(seconds)
-
-    async def work(self, function: Callable[..., T], *args: Any) -> T:
-        import asyncio
-
-        return await asyncio.get_running_loop().run_in_executor(None, function, *args)
-
-    async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        return await result if hasattr(result, "__await__") else result
-
-    def single_flight(self, key: Hashable) -> Flight:
-        import asyncio
-
-        return Flight(self._flights, key, TaskWaker(asyncio.get_running_loop()))
-
-    async def enter(self, resource: Any) -> None:
-        if hasattr(resource, "__aenter__"):
-            await resource.__aenter__()
-
-    async def leave(self, resource: Any, *exc: Any) -> None:
-        if hasattr(resource, "__aexit__"):
-            await resource.__aexit__(*exc)
-        elif hasattr(resource, "close"):
-            await self.call(resource.close)
-
-    async def open(self) -> None:
-        if self.closed:
-            raise Closed
-        self._opened = True
-        if self._options.get("transport") is not None:
-            await self.enter(self._options["transport"])
-
-    async def close(self, *exc: Any) -> None:
-        if self.closed:
-            return
-        self.closed = self._opened
-        if self._options.get("transport") is not None:
-            self.closed = True
-            await self.leave(self._options["transport"], *exc)
-        if self._pipes is not None:
-            self.closed = True
-            pipes, self._pipes = self._pipes, None
-            await pipes.release(self)

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import os
 import re
-import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple, Optional, Union
 
@@ -19,6 +18,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
+
+from .._outside.locks import Lock
 
 LIFETIME = 600
 """Seconds an assertion is valid. The documentation recommends 5 to 10 minutes."""
@@ -44,13 +45,13 @@ class Certificate(NamedTuple):
 
 
 _loaded: OrderedDict[bytes, Certificate] = OrderedDict()
-_loaded_lock = threading.Lock()
+_loaded_lock = Lock()
 _LOADED_LIMIT = 64
 
 
 def _after_fork() -> None:
     global _loaded_lock
-    _loaded_lock = threading.Lock()  # a thread of the parent may have held it
+    _loaded_lock = Lock()  # a thread of the parent may have held it
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,6 @@
 """Requests with rules of their own: no proxy, one particular certificate, or another name and other authorities.
 
-1. A *route* is what such a request asks for. Every route has pipes of its own (`_pipelines`), so a connection that was
+1. A *route* is what such a request asks for. Every route has pipes of its own (`pipes`), so a connection that was
    opened under one rule never serves a request with another.
 2. The rules are kept while the connection is made, before anything of the request is sent: in the TLS handshake.
 3. Under a TLS rule the transport is the library's: one of the user's could not promise rule 2. Neither
