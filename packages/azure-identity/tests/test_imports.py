@@ -156,20 +156,8 @@ def test_the_wheel_satisfies_what_others_require(wheel: zipfile.ZipFile) -> None
 
 OUTSIDE = ("asyncio", "time", "subprocess", "threading", "socket", "ssl", "azure.core.pipeline")
 """What a flow must ask its port for."""
-ALLOWED: dict[str, set[str]] = {
-    "_io.py": {"asyncio", "time"},
-    "_flights.py": {"asyncio", "threading"},
-    "_pipelines.py": {"asyncio", "threading", "time", "ssl", "azure.core.pipeline"},
-    "_policies.py": {"azure.core.pipeline"},
-    "_no_answer.py": {"socket", "ssl"},
-    "_routes.py": {"ssl", "azure.core.pipeline"},
-    "_redirects.py": {"socket", "threading", "time"},
-    "_processes.py": {"asyncio", "subprocess", "threading"},
-    "_trace.py": {"azure.core.pipeline"},
-    "_cache/memory.py": {"threading"},
-    "_protocols/assertions.py": {"threading"},
-}
-"""Who may, and what: the I/O port and its helpers, and caches with their locks."""
+PORT = "_outside/"
+"""The only room that may."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -197,16 +185,14 @@ def reaching(path: Path) -> set[str]:
 @each_module
 def test_only_the_port_reaches_outside(path: Path) -> None:
     """Everything else asks its port, so that it runs in both worlds and can be tested with a script."""
-    allowed = ALLOWED.get(path.relative_to(SOURCE).as_posix(), set())
+    if not path.relative_to(SOURCE).as_posix().startswith(PORT):
+        assert reaching(path) == set()
 
-    assert reaching(path) - allowed == set()
 
-
-def test_the_table_of_the_rule_is_not_wider_than_the_truth() -> None:
-    """A permission nobody needs any more is taken back."""
-    unused = {name: sorted(allowed - reaching(SOURCE / name)) for name, allowed in ALLOWED.items()}
-
-    assert {name: rest for name, rest in unused.items() if rest} == {}
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_the_room_of_the_port_does_reach_outside(outside: str) -> None:
+    """The list names no module that nobody needs any more."""
+    assert any(outside in reaching(path) for path in (SOURCE / PORT).rglob("*.py"))
 
 
 def test_the_rule_sees_imports_inside_functions(tmp_path: Path) -> None:

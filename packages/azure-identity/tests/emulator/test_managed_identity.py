@@ -9,13 +9,13 @@ from typing import Any, Iterator
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity._errors.errors.logging import unverified_claims
 from worlds import World
 
 import azure.identity
 import azure.identity.aio
 from azure.identity import CredentialUnavailableError
 from azure.identity._credentials import managed_identity
+from azure.identity._errors.logging import unverified_claims
 from azure.identity._protocols import arc, imds
 from entra_emulator import EntraEmulator
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-from azure.identity._errors.errors.diagnosis import COULD_NOT_TRY, FAILED
 from foreign import Both, InfoOnly, Managed, TokenOnly
 from scripted import NOW, ScriptedIO, ask, on, refusal, token
 
@@ -20,6 +19,7 @@ from azure.identity import (
 )
 from azure.identity import ChainedTokenCredential as _Chain
 from azure.identity._credentials.chained import is_ours
+from azure.identity._errors.diagnosis import COULD_NOT_TRY, FAILED
 from azure.identity._values.messages import Completed, Token
 
 ChainedTokenCredential: Any = _Chain  # members here are as incomplete as users' may be

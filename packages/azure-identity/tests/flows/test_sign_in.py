@@ -224,7 +224,7 @@ def test_trouble_that_a_person_cannot_help_with_is_reported(ada: Stage, trouble:
 
 def test_a_client_outside_a_family_does_not_try_its_tokens_again(stage: Stage) -> None:
     """`client_mismatch` says so; the token is good for the members and stays."""
-    from azure.identity._cache.refresh_tokens import RefreshToken
+    from azure.identity._values.messages import RefreshToken
 
     stage.cred._record = AuthenticationRecord(TENANT, "c", "a", ADA.home_account_id, ADA.username)
     stage.cred._refresh_tokens.put(
@@ -243,7 +243,7 @@ def test_a_client_outside_a_family_does_not_try_its_tokens_again(stage: Stage) -
 
 def test_a_family_token_serves_another_client(stage: Stage) -> None:
     """It is redeemed with this client's id."""
-    from azure.identity._cache.refresh_tokens import RefreshToken
+    from azure.identity._values.messages import RefreshToken
 
     stage.cred._record = AuthenticationRecord(TENANT, "c", "a", ADA.home_account_id, ADA.username)
     stage.cred._refresh_tokens.put(

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-from azure.identity._errors.errors.diagnosis import COULD_NOT_TRY, FAILED, Attempt, report
 from hypothesis import given
 from hypothesis import strategies as st
 
 from azure.identity import AuthenticationRequiredError, CredentialUnavailableError
+from azure.identity._errors.diagnosis import COULD_NOT_TRY, FAILED, Attempt, report
 from azure.identity._errors.errors import AuthenticationFailedError, redacted
 from azure.identity._values.messages import Command, Completed, Request, Response, Token, TokenRequest
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 
-from azure.identity._errors.errors.logging import describe_token, unverified_claims
 from hypothesis import given
 from hypothesis import strategies as st
+
+from azure.identity._errors.logging import describe_token, unverified_claims
 
 
 def jwt(payload: bytes) -> str:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure.identity._cache.refresh import RENEW_EARLY, USE, WAIT, default_refresh_on, refresh_need
+from azure.identity._cache.refresh import RENEW_EARLY, USE, WAIT, refresh_need
+from azure.identity._protocols.lifetimes import default_refresh_on
 
 NOW = 1_800_000_000
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azure.identity import AuthenticationRecord
-from azure.identity._cache.refresh_tokens import RefreshToken, RefreshTokens
+from azure.identity._cache.refresh_tokens import RefreshTokens
 from azure.identity._protocols import users
 from azure.identity._protocols.authority import parse_authority
 from azure.identity._protocols.scopes import combined_claims
-from azure.identity._values.messages import Response
+from azure.identity._values.messages import RefreshToken, Response
 
 PUBLIC = parse_authority("login.microsoftonline.com")
 

@@ -16,8 +16,6 @@ LAST_MINUTES = 300
 treat this window as expired (azure-core, BearerTokenCredentialPolicy)."""
 RETRY_DELAY = 30
 """Seconds between attempts to renew a token that is still valid."""
-LONG_LIFE = 7200
-"""Tokens that live at least this many seconds are renewed at half their life when the issuer names no time."""
 
 
 def refresh_need(now: int, expires_on: int, refresh_on: Optional[int], last_attempt: int) -> str:
@@ -31,12 +29,3 @@ def refresh_need(now: int, expires_on: int, refresh_on: Optional[int], last_atte
     if refresh_on is not None and now >= refresh_on:
         return RENEW_EARLY
     return USE
-
-
-def default_refresh_on(now: int, expires_on: int, refresh_in: Optional[int]) -> Optional[int]:
-    """When to renew a token acquired at `now`, given the issuer's `refresh_in` (seconds), if it sent one."""
-    if refresh_in is not None:
-        return now + refresh_in
-    if expires_on - now >= LONG_LIFE:
-        return now + (expires_on - now) // 2
-    return None

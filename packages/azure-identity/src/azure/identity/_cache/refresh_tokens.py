@@ -6,19 +6,7 @@ the newest. One that belongs to a family of clients ("foci" in the answer) serve
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
-
-
-class RefreshToken(NamedTuple):
-    """One refresh token."""
-
-    secret: str
-    client_id: str
-    """The client it was issued to."""
-    family_id: Optional[str] = None
-
-    def __repr__(self) -> str:
-        return f"RefreshToken(client_id={self.client_id!r}, family_id={self.family_id!r})"
+from .._values.messages import RefreshToken
 
 
 class RefreshTokens:

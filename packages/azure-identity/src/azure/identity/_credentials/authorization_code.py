@@ -77,8 +77,8 @@ class AuthorizationCodeFlow(UserFlow):
         if self._code is None:
             raise AuthenticationFailedError(
                 f"{self._who}: the authorization code has been used, and there is no refresh token that works: the "
-                "person "
-                f"has to sign in again. {help_link('sign-in')}"
+                f"person has to sign in again. "
+                f"{help_link('sign-in')}"
             )
         form = code_form(self._client_id, user_scopes(ask.scopes), self._code, self._redirect_uri, self._proof())
         granted = await self._exchange(io, ask, form)

@@ -108,8 +108,8 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         from .._errors.errors import CredentialUnavailableError, help_link
 
         return CredentialUnavailableError(
-            f"{self._who}: Azure Developer CLI could not be found. Install it (https://aka.ms/azure-dev) and run "
-            f"'azd auth login'. {help_link(self._help)}"
+            f"{self._who}: Azure Developer CLI could not be found. Install it (https://aka.ms/azure-dev) and run 'azd "
+            f"auth login'. {help_link(self._help)}"
         )
 
 

@@ -222,8 +222,7 @@ class ManagedIdentityFlow(Flow):
     def _workload_identity(self, identity: Identity, options: Mapping[str, Any]) -> Any:
         if identity.kind not in ("", CLIENT_ID) or identity.others:
             raise ValueError(
-                f"{self._who}: workload identity is set up here ({settings.FEDERATED_TOKEN_FILE}), and it knows "
-                "client "
+                f"{self._who}: workload identity is set up here ({settings.FEDERATED_TOKEN_FILE}), and it knows client "
                 f"ids only: {identity} cannot be used. Give its client_id."
             )
         client_id = identity.value or settings.read(settings.CLIENT_ID)

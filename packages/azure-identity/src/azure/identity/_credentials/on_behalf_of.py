@@ -1,8 +1,8 @@
 """A web API that calls another on behalf of its user. On the wire: one on-behalf-of grant with the user's token.
 
-A web API makes one credential per request, so everything that can be shared is: connections (`_outside.http.pipes`), parsed
-certificates and signed assertions, and the tokens themselves, by a key that holds a hash of the user's assertion and
-one of the application's proof. Nobody gets a token without having presented both.
+A web API makes one credential per request, so everything that can be shared is: connections (`_outside.http.pipes`),
+parsed certificates and signed assertions, and the tokens themselves, by a key that holds a hash of the user's
+assertion and one of the application's proof. Nobody gets a token without having presented both.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class OnBehalfOfFlow(EntraFlow):
         given = [proof for proof in (client_secret, client_certificate, client_assertion_func) if proof]
         if not given:
             raise TypeError(
-                f"{self._who} requires one of client_secret, client_certificate and client_assertion_func, but none "
-                "is given."
+                f"{self._who} requires one of client_secret, client_certificate and client_assertion_func, but none is "
+                "given."
             )
         if len(given) > 1:
             raise ValueError(
@@ -164,8 +164,8 @@ class OnBehalfOfFlow(EntraFlow):
 
             raise AuthenticationFailedError(
                 f"{self._who}: the callback 'client_assertion_func' must return the assertion as a non-empty str, "
-                "but it "
-                f"returned {type(assertion).__name__}. {help_link('assertion-callback')}"
+                f"but it returned {type(assertion).__name__}. "
+                f"{help_link('assertion-callback')}"
             )
         return assertion_proof(assertion)
 

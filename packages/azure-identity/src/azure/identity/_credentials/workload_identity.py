@@ -195,8 +195,7 @@ class WorkloadIdentityFlow(EntraFlow):
         if facts and token is not None and token.audience == BINDING_AUDIENCE and self._binding is None:
             return (
                 f"{facts} Tokens for this audience are for the token proxy of an identity binding: create the "
-                f"credential with enable_azure_proxy=True, and make sure that {settings.KUBERNETES_TOKEN_PROXY} is "
-                "set."
+                f"credential with enable_azure_proxy=True, and make sure that {settings.KUBERNETES_TOKEN_PROXY} is set."
             )
         return facts
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Sequence
 
+from .help import help_link
+
 COULD_NOT_TRY = "could not try"
 """Not configured here, or what it depends on is not there."""
 FAILED = "tried and failed"
@@ -54,8 +56,6 @@ def _split(attempt: Attempt) -> tuple[str, str]:
 
 
 def _next_step(attempts: Sequence[Attempt]) -> str:
-    from .errors import help_link
-
     failed = [attempt.name for attempt in attempts if attempt.outcome == FAILED]
     if failed:
         return f"Next: correct what {failed[-1]} reports, or leave it out of the chain. {help_link('chain-failed')}"

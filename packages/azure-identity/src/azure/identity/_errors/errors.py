@@ -3,8 +3,8 @@
     azure.core.exceptions.AzureError
       HttpResponseError
         ClientAuthenticationError            tried, and was refused; a chain stops
-          AuthenticationFailedError          the same, with what the authority answered as attributes (not public by
-          name) CredentialUnavailableError         could not try here; a chain goes on
+          AuthenticationFailedError          the same, with what the authority answered as attributes (no public name)
+          CredentialUnavailableError         could not try here; a chain goes on
             AuthenticationRequiredError      a person has to sign in
 
 A message names the credential, what it asked for, what came back (with AADSTS code, correlation id and trace id) and
@@ -14,21 +14,24 @@ own errors these do not append its body to their text, nor let it replace their 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence
 
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
+from .._values.redaction import redacted
+from .help import HELP, help_link
+
 if TYPE_CHECKING:
     from .diagnosis import Attempt
 
-HELP = "docs/troubleshooting.md"
-"""Where the help links point: a section per situation."""
-
-
-def help_link(section: str) -> str:
-    """The sentence that ends a message."""
-    return f"Help: {HELP}#{section}"
+__all__ = [
+    "HELP",
+    "AuthenticationFailedError",
+    "AuthenticationRequiredError",
+    "CredentialUnavailableError",
+    "help_link",
+    "redacted",
+]
 
 
 def _keep(failure: HttpResponseError, message: Optional[object], response: Any, **kwargs: Any) -> None:
@@ -140,29 +143,3 @@ def _rebuild_required(kind: type[Any], scopes: Iterable[str], message: str, clai
 
 for _public in (CredentialUnavailableError, AuthenticationRequiredError):
     _public.__module__ = "azure.identity"
-
-# JSON Web Tokens and the members that carry secrets, in the spellings tools and services print.
-_JWT = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
-_NAMES = "access_?token|refresh_?token|id_?token|token|client_?secret|client_?assertion|assertion|password|secret"
-# JSON that was put into a JSON string has its quotes escaped, once or more: such a value ends at a quote escaped alike.
-_SECRET_MEMBER = re.compile(
-    rf"""(?isx) ( \\{{0,8}}["'] (?:{_NAMES}) \\{{0,8}}["'] \s* : \s* )
-    (?: (?P<escape>\\{{1,8}}) (?P<quote>["']) .*? (?: (?<!\\) (?P=escape) (?P=quote) | \Z )
-      | "(?:[^"\\]|\\.)*"? | '(?:[^'\\]|\\.)*'? | [^\s,}}]+ )"""
-)
-_SECRET_FIELD = re.compile(rf"(?i)\b((?:{_NAMES})=)[^&\s]+")
-_SECRET_HEADER = re.compile(r"(?i)\b(authorization\W{1,4}bearer\s+)[^\s\"',]+")
-
-
-def redacted(text: str, *secrets: str, limit: int = 1000) -> str:
-    """Foreign text made fit for an error message: no tokens, none of `secrets`, and not longer than `limit`
-    characters."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    text = _JWT.sub("***", text)
-    text = _SECRET_MEMBER.sub(r'\1"***"', text)
-    text = _SECRET_FIELD.sub(r"\1***", text)
-    text = _SECRET_HEADER.sub(r"\1***", text)
-    text = "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text.strip())
-    return text if len(text) <= limit else text[:limit].rstrip() + "..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import help_link
+from .help import help_link
 
 if TYPE_CHECKING:
     from .._protocols.entra import Refusal
@@ -42,8 +42,8 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     (
         (700027, 700030),
         "The certificate is not registered with the application, or the assertion's signature does not match it. "
-        "Upload the "
-        "certificate's public part under Certificates & secrets, or use the certificate that is registered.",
+        "Upload the certificate's public part under Certificates & secrets, "
+        "or use the certificate that is registered.",
         "certificate-refused",
     ),
     (
@@ -54,8 +54,8 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     (
         _MISMATCH,
         "No federated credential of the application matches the assertion. Compare its issuer, subject and audience "
-        "with those "
-        "configured under Certificates & secrets, Federated credentials.",
+        "with those configured under Certificates & secrets, "
+        "Federated credentials.",
         "federated-credential",
     ),
     (
@@ -121,7 +121,7 @@ def assertion_facts(name: str, refusal: Refusal, assertion: str, now: int) -> st
     :param now: this machine's time, epoch seconds.
     """
     from .._protocols.workload_identity import read_assertion
-    from .errors import redacted
+    from .._values.redaction import redacted
 
     mismatch, outside_validity = refusal.has(*_MISMATCH), refusal.has(*_OUTSIDE_VALIDITY)
     token = read_assertion(assertion) if mismatch or outside_validity else None

@@ -39,8 +39,7 @@ def validate_tool_scopes(scopes: Sequence[Any], method: str) -> tuple[str, ...]:
         if not _SCOPE.match(scope):
             raise ValueError(
                 f"An invalid scope was provided: {scope!r}. Only letters, digits, underscores, periods, colons, "
-                "slashes and hyphens "
-                "are allowed in a scope."
+                "slashes and hyphens are allowed in a scope."
             )
     return checked
 
@@ -149,8 +148,8 @@ class DeveloperToolFlow(Flow):
         except TimedOut as error:
             raise CredentialUnavailableError(
                 f"{self._who}: Timed out waiting for {self._tool}: {error}. A cold start can take that long; create "
-                "the "
-                f"credential with a larger process_timeout. {help_link(self._help)}"
+                f"the credential with a larger process_timeout. "
+                f"{help_link(self._help)}"
             ) from error
         except CannotRun as error:
             raise CredentialUnavailableError(
@@ -176,8 +175,8 @@ class DeveloperToolFlow(Flow):
 
             raise AuthenticationFailedError(
                 f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
-                "To enable "
-                "acquiring tokens for it, add it to additionally_allowed_tenants when creating the credential, or "
+                "To enable acquiring tokens for it, "
+                "add it to additionally_allowed_tenants when creating the credential, or "
                 'add "*" to '
                 f"allow any tenant. {help_link('tenant-not-allowed')}"
             ) from None

@@ -92,8 +92,8 @@ class EntraFlow(Flow):
 
             raise AuthenticationFailedError(
                 f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
-                "To enable "
-                "acquiring tokens for it, add it to additionally_allowed_tenants when creating the credential, or "
+                "To enable acquiring tokens for it, "
+                "add it to additionally_allowed_tenants when creating the credential, or "
                 'add "*" to '
                 f"allow any tenant. {help_link('tenant-not-allowed')}"
             ) from None
@@ -184,8 +184,8 @@ class EntraFlow(Flow):
                     f"{self._who}: the authority {authority.url} could not be confirmed: {reason}. If it is an "
                     "authority you trust, "
                     "such as that of a private cloud, create the credential with disable_instance_discovery=True. "
-                    "Otherwise check "
-                    f"the 'authority' keyword and {settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
+                    f"Otherwise check the 'authority' "
+                    f"keyword and {settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
                     response.raw,
                 )
             _confirmed_hosts.add(authority.host)
@@ -221,8 +221,7 @@ class EntraFlow(Flow):
 
         step = {
             "tls": "If a proxy or a private authority uses certificates of its own, name its CA file in "
-            "REQUESTS_CA_BUNDLE or by "
-            "connection_verify.",
+            "REQUESTS_CA_BUNDLE or by connection_verify.",
             "timeout": "Check the network, the proxy settings (HTTPS_PROXY) and firewalls.",
         }.get(
             error.kind,
@@ -237,8 +236,8 @@ class EntraFlow(Flow):
 
         return AuthenticationFailedError(
             f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
-            "answering (a proxy, a "
-            f"sign-in page of the network), or the authority may be wrong ({settings.AUTHORITY_HOST}). "
+            f"answering (a proxy, a sign-in page of the network), "
+            f"or the authority may be wrong ({settings.AUTHORITY_HOST}). "
             f"{help_link('unusable-answer')}",
             response.raw,
             correlation_id=response.headers.get("client-request-id"),
@@ -269,8 +268,8 @@ class EntraFlow(Flow):
         facts = self._assertion_facts(refusal, assertion, sent_at) if assertion else ""
         return AuthenticationFailedError(
             f"{self._who}: Microsoft Entra ID refused a token for {' '.join(ask.scopes)} (application "
-            f"{self._client_id}, tenant "
-            f"{self._tenant_for(ask)}). Authentication failed: ({name}) {text}{found}\n"
+            f"{self._client_id}, tenant {self._tenant_for(ask)}). "
+            f"Authentication failed: ({name}) {text}{found}\n"
             f"{facts}{' ' if facts else ''}{next_step(refusal, response, sent_at, self._who)}",
             response.raw,
             error_code=refusal.error,
@@ -335,8 +334,7 @@ def _configured_region() -> Optional[str]:
     if not valid_region(name):
         raise ValueError(
             f"{settings.REGIONAL_AUTHORITY} must be a region in lower case, such as 'westus2', or 'tryautodetect', "
-            "but it "
-            f"is {name!r}."
+            f"but it is {name!r}."
         )
     return name
 

@@ -65,8 +65,7 @@ class _Shell(Flow):
     def _closed_error(self) -> ValueError:
         return ValueError(
             f"{self._who} is closed: its 'with' block has ended or close() was called. Create a new credential, or "
-            "keep this one "
-            "open as long as something uses it."
+            "keep this one open as long as something uses it."
         )
 
     def _said(self, error: PortError) -> Exception:

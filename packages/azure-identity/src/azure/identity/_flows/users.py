@@ -15,9 +15,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Hashable, Iterable, Mapping, Optional
 
-from .._cache.refresh_tokens import RefreshToken, RefreshTokens
+from .._cache.refresh_tokens import RefreshTokens
 from .._values import settings
-from .._values.messages import ALONE, Token, TokenRequest
+from .._values.messages import ALONE, RefreshToken, Token, TokenRequest
 from .entra import EntraFlow
 from .flow import uncached
 

@@ -76,9 +76,9 @@ class ServiceFabricHost(Host):
     def unreachable(self, error: Unreachable) -> Exception:
         if error.kind == "tls":
             return self.failed(
-                f"{self.name} ({error.url}) is not trusted: {error.reason}. Its certificate must have the "
-                "thumbprint in "
-                f"{settings.IDENTITY_SERVER_THUMBPRINT}. The secret was not sent."
+                f"{self.name} ({error.url}) is not trusted: {error.reason}. Its certificate must have the thumbprint "
+                f"in {settings.IDENTITY_SERVER_THUMBPRINT}. "
+                f"The secret was not sent."
             )
         return super().unreachable(error)
 

@@ -80,9 +80,9 @@ class BlockingIO(Port):
             if hasattr(result, "close"):
                 result.close()
             raise TypeError(
-                f"{getattr(function, '__qualname__', function)!s} is asynchronous, and a credential of "
-                "azure.identity cannot "
-                "await it. Give it to the credential of the same name in azure.identity.aio."
+                f"{getattr(function, '__qualname__', function)!s} is asynchronous, and a credential of azure.identity "
+                "cannot await it. "
+                "Give it to the credential of the same name in azure.identity.aio."
             )
         return result
 

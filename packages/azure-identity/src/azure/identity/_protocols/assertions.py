@@ -91,9 +91,8 @@ def _parse(data: bytes, password: Optional[bytes], fingerprint: str) -> Certific
     if not isinstance(key, RSAPrivateKey):
         kind = type(key).__name__.replace("PrivateKey", "").lstrip("_")
         raise ValueError(
-            f"The certificate's private key must be an RSA key, but it is {kind or 'of another kind'}: Microsoft "
-            "Entra ID accepts "
-            "assertions signed with PS256 or RS256 only."
+            f"The certificate's private key must be an RSA key, but it is {kind or 'of another kind'}: Microsoft Entra "
+            "ID accepts assertions signed with PS256 or RS256 only."
         )
     chain = _ordered(key, certificates)
     leaf = chain[0]

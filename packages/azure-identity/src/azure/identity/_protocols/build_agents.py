@@ -64,7 +64,7 @@ def parse_oidc(response: Response, member: str, *secrets: str) -> str:
 
 def _excerpt(response: Response, *secrets: str) -> str:
     """How the answer begins, as the end of a sentence."""
-    from .._errors.errors import redacted
+    from .._values.redaction import redacted
 
     text = redacted(" ".join(response.body[:4000].decode("utf-8", "replace").split()), *secrets, limit=1000)
     return f": {text.rstrip('.')}." if text else "."

@@ -12,9 +12,9 @@ import sys
 from email.utils import parsedate_to_datetime
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
-from .._cache.refresh import default_refresh_on
 from .._values.messages import Request, Response, Token
 from .._version import VERSION
+from .lifetimes import default_refresh_on
 from .scopes import merged_claims
 
 JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -15,10 +15,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import quote, urlencode
 
-from .._cache.refresh import default_refresh_on
 from .._values.messages import Response, Token
 from .entra import json_object, whole
 from .identities import CLIENT_ID, OBJECT_ID, RESOURCE_ID, Identity
+from .lifetimes import default_refresh_on
 
 
 class NoJson(Exception):

@@ -13,8 +13,7 @@ import json
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from .._cache.refresh_tokens import RefreshToken
-from .._values.messages import Request, Response
+from .._values.messages import RefreshToken, Request, Response
 from .._values.record import AuthenticationRecord
 from .authority import Authority, is_adfs
 from .entra import entra_headers, json_object, whole

@@ -33,8 +33,7 @@ class TokenRequest(NamedTuple):
     extra: Mapping[str, Any] = {}
     """Options this library does not know; foreign credentials may."""
     patient: bool = True
-    """False when a token that is still valid is at hand: whoever waits must not wait through a long series of "
-        "retries."""
+    """False when a token that is still valid is at hand: nobody must wait for another through a series of retries."""
 
     def __repr__(self) -> str:
         claims = "set" if self.claims else "none"
@@ -51,6 +50,18 @@ class Token(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Token(token='***', expires_on={self.expires_on}, refresh_on={self.refresh_on})"
+
+
+class RefreshToken(NamedTuple):
+    """A refresh token as an authority handed it out."""
+
+    secret: str
+    client_id: str
+    """The client it was issued to."""
+    family_id: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"RefreshToken(client_id={self.client_id!r}, family_id={self.family_id!r})"
 
 
 class Tls(NamedTuple):
