@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entra_emulator import errors
-from entra_emulator.errors import aadsts, entra_time, explain
+from entra_emulator.values import errors
+from entra_emulator.values.errors import aadsts, entra_time, explain
 
 ALL = sorted(errors._KINDS)
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_emulator.directory import App, Resource
-from entra_emulator.errors import EntraError
 from entra_emulator.sign_in.authorization import (
     ReplyTo,
     form_action_source,
@@ -19,6 +18,7 @@ from entra_emulator.sign_in.authorization import (
 from entra_emulator.sign_in.codes import canonical_user_code, new_user_code
 from entra_emulator.sign_in.grants import s256
 from entra_emulator.sign_in.permissions import parse_scope
+from entra_emulator.values.errors import EntraError
 
 APP = App("11111111-2222-3333-4444-555555555555", "t")
 

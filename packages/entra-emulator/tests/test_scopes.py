@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entra_emulator.errors import EntraError
 from entra_emulator.scopes import application_resource
+from entra_emulator.values.errors import EntraError
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from entra_emulator import EntraEmulator
-from entra_emulator.errors import EntraError
 from entra_emulator.http_face import parse_basic, parse_form
+from entra_emulator.values.errors import EntraError
 
 Ask = Callable[..., requests.Response]
 Claims = Callable[[requests.Response], Dict[str, Any]]

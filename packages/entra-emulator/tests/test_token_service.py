@@ -9,17 +9,17 @@ import jwt
 import pytest
 
 from entra_emulator.access_tokens import TokenIssuer
-from entra_emulator.addresses import Addresses
 from entra_emulator.client_authentication import ClientAuthenticator
-from entra_emulator.clock import Clock
 from entra_emulator.directory import App, Directory, Resource, Secret, Tenant
-from entra_emulator.errors import EntraError
 from entra_emulator.federation import Federation
 from entra_emulator.key_store import KeyStore
 from entra_emulator.keys import new_signing_key, parse_signing_key
-from entra_emulator.settings import Settings
 from entra_emulator.token_request import TokenRequest
 from entra_emulator.token_service import TokenService
+from entra_emulator.values.addresses import Addresses
+from entra_emulator.values.clock import Clock
+from entra_emulator.values.errors import EntraError
+from entra_emulator.values.settings import Settings
 
 NOW = 1_800_000_000
 TENANT = Tenant("aaaaaaaa-0000-4000-8000-000000000001", ("contoso.example",), "Contoso")

@@ -16,7 +16,6 @@ import importlib
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from .clock import Clock as Clock
     from .directory import App as App
     from .directory import FederatedCredential as FederatedCredential
     from .directory import Resource as Resource
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from .directory import SubjectNameIssuer as SubjectNameIssuer
     from .directory import Tenant as Tenant
     from .emulator import EntraEmulator as EntraEmulator
-    from .errors import EntraError as EntraError
     from .faults import Fault as Fault
     from .hosts.host import Host as Host
     from .hosts.identities import ManagedIdentity as ManagedIdentity
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
     from .sign_in.browser import SignInError as SignInError
     from .sign_in.browser import SignInResult as SignInResult
     from .sign_in.users import User as User
+    from .values.clock import Clock as Clock
+    from .values.errors import EntraError as EntraError
 
 __version__ = "0.1.0"
 
@@ -48,10 +48,10 @@ _HOME = {
     "FederatedCredential": "directory",
     "SubjectNameIssuer": "directory",
     "Resource": "directory",
-    "Clock": "clock",
+    "Clock": "values.clock",
     "Fault": "faults",
     "LoggedRequest": "request_log",
-    "EntraError": "errors",
+    "EntraError": "values.errors",
     "Host": "hosts.host",
     "ManagedIdentity": "hosts.identities",
     "User": "sign_in.users",

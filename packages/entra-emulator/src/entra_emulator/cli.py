@@ -23,7 +23,7 @@ from .emulator import EntraEmulator
 from .hosts.host import Host
 from .hosts.identities import ManagedIdentity
 from .hosts.registry import HOSTS
-from .settings import Lifetime
+from .values.settings import Lifetime
 
 HTTPS_PORT = 8443
 HTTP_PORT = 8444

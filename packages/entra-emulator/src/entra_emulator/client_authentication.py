@@ -21,13 +21,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from . import access_tokens
-from .addresses import Addresses
-from .clock import Clock
 from .directory import App, Certificate, FederatedCredential, Tenant
-from .errors import EntraError, aadsts, entra_time
 from .federation import Federation
-from .settings import Settings
 from .token_request import TokenRequest, token_path
+from .values.addresses import Addresses
+from .values.clock import Clock
+from .values.errors import EntraError, aadsts, entra_time
+from .values.settings import Settings
 
 if TYPE_CHECKING:
     from jwt.types import Options

@@ -30,9 +30,7 @@ from typing import (
 )
 
 from . import environment as environments
-from .addresses import is_loopback, is_unspecified
 from .certificate_authority import SERVER_NAMES
-from .clock import Clock
 from .directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
 from .faults import Faults
 from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
@@ -46,10 +44,12 @@ from .realm import Realm
 from .registrations import RegisteredApp
 from .request_log import RequestLog
 from .server import BackgroundServer
-from .settings import Lifetime, Settings
 from .sign_in.authorization import redirect_uri_matches
 from .sign_in.first_party import first_party_apps
 from .sign_in.people import USER_NAME, USER_PASSWORD, People
+from .values.addresses import is_loopback, is_unspecified
+from .values.clock import Clock
+from .values.settings import Lifetime, Settings
 
 if TYPE_CHECKING:
     from .hosts.app_service import AppService2017Host, AppServiceHost

@@ -18,9 +18,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
-from . import discovery, resource_manager, well_known
-from .addresses import region_of, split_url
-from .errors import EntraError, aadsts, explain
+from . import discovery, resource_manager
 from .faults import Fault, edit_members
 from .federation import discovery_document, issuer_url
 from .protected_resource import (
@@ -35,6 +33,9 @@ from .realm import Realm
 from .request_log import Fields, LoggedRequest, current
 from .sign_in.face import SignInFace
 from .token_request import Credentials, TokenRequest
+from .values import well_known
+from .values.addresses import region_of, split_url
+from .values.errors import EntraError, aadsts, explain
 
 PROTECTED_RESOURCE = "api://entra-emulator"
 """The identifier of the API at `/resource`."""

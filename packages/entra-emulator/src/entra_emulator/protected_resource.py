@@ -12,10 +12,10 @@ from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence
 import jwt
 
 from .access_tokens import v1_issuer, v2_issuer
-from .clock import Clock
 from .directory import Tenant, identifier_key
 from .keys import SigningKey
-from .settings import Settings
+from .values.clock import Clock
+from .values.settings import Settings
 
 _SKEW = 0
 """The emulator shares its clock with its token service, so it allows none."""

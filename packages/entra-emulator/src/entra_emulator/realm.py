@@ -8,10 +8,8 @@ import ssl
 from typing import FrozenSet, Optional
 
 from .access_tokens import TokenIssuer
-from .addresses import Addresses
 from .certificate_authority import CertificateAuthority, new_authority, parse_authority
 from .client_authentication import ClientAuthenticator
-from .clock import Clock
 from .directory import Directory
 from .faults import Faults
 from .federation import Federation
@@ -19,12 +17,14 @@ from .key_store import KeyStore
 from .keys import new_signing_key, parse_signing_key
 from .protected_resource import TokenVerifier
 from .request_log import RequestLog
-from .settings import Settings
 from .sign_in.conditional_access import ConditionalAccess
 from .sign_in.conversation import Conversations
 from .sign_in.grants import Parts, UserGrants
 from .sign_in.user_tokens import UserTokenIssuer
 from .token_service import TokenService
+from .values.addresses import Addresses
+from .values.clock import Clock
+from .values.settings import Settings
 
 
 class Realm:

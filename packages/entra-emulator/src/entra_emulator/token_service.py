@@ -8,16 +8,16 @@ from __future__ import annotations
 import uuid
 from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
-from . import well_known
 from .access_tokens import AccessToken, Grant, TokenIssuer
 from .client_authentication import ClientAuthenticator, Proof
 from .directory import App, Directory, Resource, Tenant, derived_id
-from .errors import aadsts
 from .scopes import application_resource
-from .settings import Settings
 from .sign_in.claims_requests import granted_claims, not_before, parse_claims_request
 from .sign_in.conditional_access import ConditionalAccess
 from .token_request import TokenRequest
+from .values import well_known
+from .values.errors import aadsts
+from .values.settings import Settings
 
 Answer = Dict[str, Any]
 

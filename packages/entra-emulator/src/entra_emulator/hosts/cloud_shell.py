@@ -9,10 +9,10 @@ from typing import Any, Dict, List, Sequence
 
 from aiohttp import web
 
-from .. import well_known
 from ..directory import identifier_key
-from ..errors import EntraError
 from ..http_face import Route, duplicates, parse_form
+from ..values import well_known
+from ..values.errors import EntraError
 from .face import Refusal
 from .host import HttpHost, Site
 

@@ -7,11 +7,11 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Set
 
 from aiohttp import web
 
-from ..errors import EntraError
 from ..faults import Fault
 from ..http_face import AnyHandler, HttpFace, Route
 from ..realm import Realm
 from ..request_log import LoggedRequest, RequestLog
+from ..values.errors import EntraError
 
 Impostor = Callable[[], web.Response]
 """What answers in the host's place."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Type, TypeVar
 
-from ..clock import Clock
 from ..http_face import Route
 from ..realm import Realm
 from ..request_log import RequestLog
 from ..server import BackgroundServer
-from ..settings import Lifetime
+from ..values.clock import Clock
+from ..values.settings import Lifetime
 from .face import HostFace, captive_portal
 from .identities import Assigned, ManagedIdentity
 from .listener import Listener

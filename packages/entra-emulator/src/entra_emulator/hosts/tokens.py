@@ -15,7 +15,7 @@ from typing import Dict, Optional, Tuple
 from ..access_tokens import ASSERTION, AccessToken, Grant, fresh_marks, v1_issuer
 from ..directory import Resource, derived_id
 from ..realm import Realm
-from ..settings import Lifetime
+from ..values.settings import Lifetime
 from .identities import ManagedIdentity
 
 # Cloud Shell and compute instances act for the person who has opened them, through the portal's application.

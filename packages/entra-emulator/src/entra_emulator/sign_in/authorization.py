@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from ..directory import App
-from ..errors import EntraError, aadsts
+from ..values.errors import EntraError, aadsts
 from .claims_requests import parse_claims_request
 from .permissions import Wanted
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any, Collection, Dict, List, Mapping, Optional
 
-from ..errors import aadsts
+from ..values.errors import aadsts
 
 CAPABILITIES = "xms_cc"
 AUTHENTICATION_CONTEXTS = "acrs"

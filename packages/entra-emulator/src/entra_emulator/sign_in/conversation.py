@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Tuple, Union
 
 from ..directory import App, Tenant
-from ..errors import EntraError, aadsts
+from ..values.errors import EntraError, aadsts
 from .authorization import AuthorizationRequest
 from .codes import CODE_LIFETIME, AuthorizationCode, DeviceCode, new_secret
 from .grants import (

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from .. import well_known
-from ..errors import EntraError, aadsts, entra_time
 from ..protected_resource import Caller, challenge
 from ..request_log import current
 from ..token_request import TokenRequest
+from ..values import well_known
+from ..values.errors import EntraError, aadsts, entra_time
 from .authorization import (
     AuthorizationRequest,
     ReplyTo,

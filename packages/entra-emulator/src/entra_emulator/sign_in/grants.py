@@ -17,16 +17,17 @@ from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
 import jwt
 
-from .. import access_tokens, well_known
+from .. import access_tokens
 from ..client_authentication import ClientAuthenticator, Proof
-from ..clock import Clock
 from ..directory import PERSONAL_TENANT, App, Directory, Tenant
-from ..errors import EntraError, aadsts, entra_time
 from ..keys import SigningKey
-from ..settings import Settings
 from ..token_ledger import TokenLedger
 from ..token_request import TokenRequest
 from ..token_service import Answer, TokenService, check_region, v1_answer, v2_answer
+from ..values import well_known
+from ..values.clock import Clock
+from ..values.errors import EntraError, aadsts, entra_time
+from ..values.settings import Settings
 from .claims_requests import CAPABILITIES, granted_claims, not_before, parse_claims_request, values_of
 from .codes import Codes, DeviceCode, RefreshToken, new_secret, new_user_code
 from .conditional_access import ConditionalAccess

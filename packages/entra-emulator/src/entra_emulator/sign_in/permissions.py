@@ -9,9 +9,9 @@ import threading
 from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
-from .. import well_known
 from ..directory import App, Resource, Tenant
-from ..errors import aadsts
+from ..values import well_known
+from ..values.errors import aadsts
 from .users import User
 
 OPENID = "openid"

@@ -13,7 +13,7 @@ from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from ..access_tokens import AccessToken, TokenIssuer, v1_issuer, v2_issuer
 from ..directory import App, Resource, Tenant, derived_id
-from ..settings import Settings
+from ..values.settings import Settings
 from .permissions import EMAIL, PROFILE
 from .users import User
 
