@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from entra_emulator.keys.signing.certificate_authority import CertificateAuthority, new_authority, parse_authority
+from entra_emulator.keys.signing.key_store import KeyStore, UnusableFileError, default_key_dir
 
 from entra_emulator import EntraEmulator, key_store
-from entra_emulator.certificate_authority import CertificateAuthority, new_authority, parse_authority
-from entra_emulator.key_store import KeyStore, UnusableFileError, default_key_dir
-from entra_emulator.keys import new_signing_key, parse_signing_key
+from entra_emulator.keys.signing import new_signing_key, parse_signing_key
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 

@@ -7,13 +7,13 @@ from typing import Any, Dict, Optional
 
 import jwt
 import pytest
+from entra_emulator.keys.signing.key_store import KeyStore
 
 from entra_emulator.access_tokens import TokenIssuer
 from entra_emulator.client_authentication import ClientAuthenticator
 from entra_emulator.directory import App, Directory, Resource, Secret, Tenant
 from entra_emulator.federation import Federation
-from entra_emulator.key_store import KeyStore
-from entra_emulator.keys import new_signing_key, parse_signing_key
+from entra_emulator.keys.signing import new_signing_key, parse_signing_key
 from entra_emulator.token_request import TokenRequest
 from entra_emulator.token_service import TokenService
 from entra_emulator.values.addresses import Addresses

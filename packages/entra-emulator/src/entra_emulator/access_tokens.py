@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .directory import App, Resource, Tenant, derived_id
-from .keys import SigningKey
+from .keys.signing import SigningKey
 from .token_ledger import TokenLedger
 from .values.clock import Clock
 from .values.settings import Lifetime, Settings, choose

@@ -30,7 +30,6 @@ from typing import (
 )
 
 from . import environment as environments
-from .certificate_authority import SERVER_NAMES
 from .directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
 from .faults import Faults
 from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
@@ -38,8 +37,9 @@ from .hosts.host import Host, Site
 from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
 from .hosts.registry import make_host
 from .http_face import PROTECTED_RESOURCE, HttpFace
-from .key_store import KeyStore
-from .keys import parse_signing_key
+from .keys.certificate_authority import SERVER_NAMES
+from .keys.key_store import KeyStore
+from .keys.signing import parse_signing_key
 from .realm import Realm
 from .registrations import RegisteredApp
 from .request_log import RequestLog

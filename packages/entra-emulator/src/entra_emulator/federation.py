@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import jwt
 
-from .keys import SigningKey
+from .keys.signing import SigningKey
 from .values.addresses import Addresses, is_loopback
 from .values.clock import Clock
 from .values.errors import aadsts

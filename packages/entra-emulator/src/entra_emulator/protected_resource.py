@@ -13,7 +13,7 @@ import jwt
 
 from .access_tokens import v1_issuer, v2_issuer
 from .directory import Tenant, identifier_key
-from .keys import SigningKey
+from .keys.signing import SigningKey
 from .values.clock import Clock
 from .values.settings import Settings
 

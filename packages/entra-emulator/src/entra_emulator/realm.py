@@ -8,13 +8,13 @@ import ssl
 from typing import FrozenSet, Optional
 
 from .access_tokens import TokenIssuer
-from .certificate_authority import CertificateAuthority, new_authority, parse_authority
 from .client_authentication import ClientAuthenticator
 from .directory import Directory
 from .faults import Faults
 from .federation import Federation
-from .key_store import KeyStore
-from .keys import new_signing_key, parse_signing_key
+from .keys.certificate_authority import CertificateAuthority, new_authority, parse_authority
+from .keys.key_store import KeyStore
+from .keys.signing import new_signing_key, parse_signing_key
 from .protected_resource import TokenVerifier
 from .request_log import RequestLog
 from .sign_in.conditional_access import ConditionalAccess

@@ -20,7 +20,7 @@ import jwt
 from .. import access_tokens
 from ..client_authentication import ClientAuthenticator, Proof
 from ..directory import PERSONAL_TENANT, App, Directory, Tenant
-from ..keys import SigningKey
+from ..keys.signing import SigningKey
 from ..token_ledger import TokenLedger
 from ..token_request import TokenRequest
 from ..token_service import Answer, TokenService, check_region, v1_answer, v2_answer

@@ -1,0 +1,1 @@
+"""Keys and certificates: made, kept in files, used to sign."""
