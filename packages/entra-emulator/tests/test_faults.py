@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from entra_emulator import EntraEmulator
-from entra_emulator.faults import Faults
-from entra_emulator.request_log import Fields, LoggedRequest
+from entra_emulator.journal.faults import Faults
+from entra_emulator.journal.request_log import Fields, LoggedRequest
 
 Ask = Callable[..., requests.Response]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_emulator import EntraEmulator
-from entra_emulator.request_log import Fields, LoggedRequest, RequestLog
+from entra_emulator.journal.request_log import Fields, LoggedRequest, RequestLog
 
 Ask = Callable[..., requests.Response]
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from .directory import SubjectNameIssuer as SubjectNameIssuer
     from .directory import Tenant as Tenant
     from .emulator import EntraEmulator as EntraEmulator
-    from .faults import Fault as Fault
     from .hosts.host import Host as Host
     from .hosts.identities import ManagedIdentity as ManagedIdentity
+    from .journal.faults import Fault as Fault
+    from .journal.request_log import LoggedRequest as LoggedRequest
     from .protected_resource import claims_challenge as claims_challenge
     from .registrations import RegisteredApp as RegisteredApp
-    from .request_log import LoggedRequest as LoggedRequest
     from .sign_in.browser import Browser as Browser
     from .sign_in.browser import Page as Page
     from .sign_in.browser import SignInError as SignInError
@@ -49,8 +49,8 @@ _HOME = {
     "SubjectNameIssuer": "directory",
     "Resource": "directory",
     "Clock": "values.clock",
-    "Fault": "faults",
-    "LoggedRequest": "request_log",
+    "Fault": "journal.faults",
+    "LoggedRequest": "journal.request_log",
     "EntraError": "values.errors",
     "Host": "hosts.host",
     "ManagedIdentity": "hosts.identities",

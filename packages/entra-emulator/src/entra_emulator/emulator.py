@@ -31,18 +31,18 @@ from typing import (
 
 from . import environment as environments
 from .directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
-from .faults import Faults
 from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
 from .hosts.host import Host, Site
 from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
 from .hosts.registry import make_host
 from .http_face import PROTECTED_RESOURCE, HttpFace
+from .journal.faults import Faults
+from .journal.request_log import RequestLog
 from .keys.certificate_authority import SERVER_NAMES
 from .keys.key_store import KeyStore
 from .keys.signing import parse_signing_key
 from .realm import Realm
 from .registrations import RegisteredApp
-from .request_log import RequestLog
 from .server import BackgroundServer
 from .sign_in.authorization import redirect_uri_matches
 from .sign_in.first_party import first_party_apps

@@ -19,8 +19,9 @@ from urllib.parse import parse_qsl, unquote_plus
 from aiohttp import web
 
 from . import discovery, resource_manager
-from .faults import Fault, edit_members
 from .federation import discovery_document, issuer_url
+from .journal.faults import Fault, edit_members
+from .journal.request_log import Fields, LoggedRequest, current
 from .protected_resource import (
     Caller,
     InvalidTokenError,
@@ -30,7 +31,6 @@ from .protected_resource import (
     claims_challenge,
 )
 from .realm import Realm
-from .request_log import Fields, LoggedRequest, current
 from .sign_in.face import SignInFace
 from .token_request import Credentials, TokenRequest
 from .values import well_known

@@ -10,13 +10,13 @@ from typing import FrozenSet, Optional
 from .access_tokens import TokenIssuer
 from .client_authentication import ClientAuthenticator
 from .directory import Directory
-from .faults import Faults
 from .federation import Federation
+from .journal.faults import Faults
+from .journal.request_log import RequestLog
 from .keys.certificate_authority import CertificateAuthority, new_authority, parse_authority
 from .keys.key_store import KeyStore
 from .keys.signing import new_signing_key, parse_signing_key
 from .protected_resource import TokenVerifier
-from .request_log import RequestLog
 from .sign_in.conditional_access import ConditionalAccess
 from .sign_in.conversation import Conversations
 from .sign_in.grants import Parts, UserGrants

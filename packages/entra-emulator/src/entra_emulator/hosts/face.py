@@ -7,10 +7,10 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Set
 
 from aiohttp import web
 
-from ..faults import Fault
 from ..http_face import AnyHandler, HttpFace, Route
+from ..journal.faults import Fault
+from ..journal.request_log import LoggedRequest, RequestLog
 from ..realm import Realm
-from ..request_log import LoggedRequest, RequestLog
 from ..values.errors import EntraError
 
 Impostor = Callable[[], web.Response]

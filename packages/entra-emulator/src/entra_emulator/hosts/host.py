@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from ..http_face import Route
+from ..journal.request_log import RequestLog
 from ..realm import Realm
-from ..request_log import RequestLog
 from ..server import BackgroundServer
 from ..values.clock import Clock
 from ..values.settings import Lifetime

@@ -16,8 +16,8 @@ from ..client_authentication import JWT_BEARER
 from ..directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant, derived_id
 from ..federation import issuer_url, sign_federated_token
 from ..http_face import Route, duplicates, parse_form
+from ..journal.request_log import RequestLog
 from ..keys.certificate_authority import CertificateAuthority, new_authority
-from ..request_log import RequestLog
 from ..token_request import TokenRequest
 from ..values.errors import aadsts
 from .face import HostFace, Refusal

@@ -14,7 +14,7 @@ from http.cookies import SimpleCookie
 from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from ..request_log import Fields
+from ..journal.request_log import Fields
 from ..values.addresses import is_loopback
 from .conversation import ANOTHER_ACCOUNT, OTP
 from .users import User

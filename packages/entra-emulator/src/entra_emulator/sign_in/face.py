@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
+from ..journal.request_log import current
 from ..protected_resource import Caller, challenge
-from ..request_log import current
 from ..token_request import TokenRequest
 from ..values import well_known
 from ..values.errors import EntraError, aadsts, entra_time

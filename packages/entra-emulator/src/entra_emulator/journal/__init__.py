@@ -1,0 +1,1 @@
+"""What clients asked, and what is to go wrong when they do."""
