@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from entra_emulator.directory import (
+from entra_emulator.directory.directory import (
     App,
     Certificate,
     Directory,

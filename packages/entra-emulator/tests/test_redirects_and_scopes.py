@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entra_emulator.directory import App, Resource
+from entra_emulator.directory.directory import App, Resource
 from entra_emulator.sign_in.authorization import (
     ReplyTo,
     form_action_source,

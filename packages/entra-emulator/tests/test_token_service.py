@@ -11,7 +11,7 @@ from entra_emulator.keys.signing.key_store import KeyStore
 
 from entra_emulator.access_tokens import TokenIssuer
 from entra_emulator.client_authentication import ClientAuthenticator
-from entra_emulator.directory import App, Directory, Resource, Secret, Tenant
+from entra_emulator.directory.directory import App, Directory, Resource, Secret, Tenant
 from entra_emulator.federation import Federation
 from entra_emulator.keys.signing import new_signing_key, parse_signing_key
 from entra_emulator.token_request import TokenRequest

@@ -16,24 +16,24 @@ import importlib
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from .directory import App as App
-    from .directory import FederatedCredential as FederatedCredential
-    from .directory import Resource as Resource
-    from .directory import Secret as Secret
-    from .directory import SubjectNameIssuer as SubjectNameIssuer
-    from .directory import Tenant as Tenant
+    from .directory.directory import App as App
+    from .directory.directory import FederatedCredential as FederatedCredential
+    from .directory.directory import Resource as Resource
+    from .directory.directory import Secret as Secret
+    from .directory.directory import SubjectNameIssuer as SubjectNameIssuer
+    from .directory.directory import Tenant as Tenant
+    from .directory.registrations import RegisteredApp as RegisteredApp
+    from .directory.users import User as User
     from .emulator import EntraEmulator as EntraEmulator
     from .hosts.host import Host as Host
     from .hosts.identities import ManagedIdentity as ManagedIdentity
     from .journal.faults import Fault as Fault
     from .journal.request_log import LoggedRequest as LoggedRequest
     from .protected_resource import claims_challenge as claims_challenge
-    from .registrations import RegisteredApp as RegisteredApp
     from .sign_in.browser import Browser as Browser
     from .sign_in.browser import Page as Page
     from .sign_in.browser import SignInError as SignInError
     from .sign_in.browser import SignInResult as SignInResult
-    from .sign_in.users import User as User
     from .values.clock import Clock as Clock
     from .values.errors import EntraError as EntraError
 
@@ -41,20 +41,20 @@ __version__ = "0.1.0"
 
 _HOME = {
     "EntraEmulator": "emulator",
-    "RegisteredApp": "registrations",
-    "Tenant": "directory",
-    "App": "directory",
-    "Secret": "directory",
-    "FederatedCredential": "directory",
-    "SubjectNameIssuer": "directory",
-    "Resource": "directory",
+    "RegisteredApp": "directory.registrations",
+    "Tenant": "directory.directory",
+    "App": "directory.directory",
+    "Secret": "directory.directory",
+    "FederatedCredential": "directory.directory",
+    "SubjectNameIssuer": "directory.directory",
+    "Resource": "directory.directory",
     "Clock": "values.clock",
     "Fault": "journal.faults",
     "LoggedRequest": "journal.request_log",
     "EntraError": "values.errors",
     "Host": "hosts.host",
     "ManagedIdentity": "hosts.identities",
-    "User": "sign_in.users",
+    "User": "directory.users",
     "Browser": "sign_in.browser",
     "Page": "sign_in.browser",
     "SignInResult": "sign_in.browser",

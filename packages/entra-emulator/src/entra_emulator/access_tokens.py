@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from .directory import App, Resource, Tenant, derived_id
+from .directory.directory import App, Resource, Tenant, derived_id
 from .keys.signing import SigningKey
 from .token_ledger import TokenLedger
 from .values.clock import Clock

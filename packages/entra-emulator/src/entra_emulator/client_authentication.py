@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from . import access_tokens
-from .directory import App, Certificate, FederatedCredential, Tenant
+from .directory.directory import App, Certificate, FederatedCredential, Tenant
 from .federation import Federation
 from .token_request import TokenRequest, token_path
 from .values.addresses import Addresses

@@ -30,7 +30,9 @@ from typing import (
 )
 
 from . import environment as environments
-from .directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
+from .directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
+from .directory.first_party import first_party_apps
+from .directory.registrations import RegisteredApp
 from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
 from .hosts.host import Host, Site
 from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
@@ -42,10 +44,8 @@ from .keys.certificate_authority import SERVER_NAMES
 from .keys.key_store import KeyStore
 from .keys.signing import parse_signing_key
 from .realm import Realm
-from .registrations import RegisteredApp
 from .server import BackgroundServer
 from .sign_in.authorization import redirect_uri_matches
-from .sign_in.first_party import first_party_apps
 from .sign_in.people import USER_NAME, USER_PASSWORD, People
 from .values.addresses import is_loopback, is_unspecified
 from .values.clock import Clock

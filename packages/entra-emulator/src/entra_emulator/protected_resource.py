@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence
 import jwt
 
 from .access_tokens import v1_issuer, v2_issuer
-from .directory import Tenant, identifier_key
+from .directory.directory import Tenant, identifier_key
 from .keys.signing import SigningKey
 from .values.clock import Clock
 from .values.settings import Settings

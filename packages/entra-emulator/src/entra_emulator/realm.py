@@ -9,7 +9,7 @@ from typing import FrozenSet, Optional
 
 from .access_tokens import TokenIssuer
 from .client_authentication import ClientAuthenticator
-from .directory import Directory
+from .directory.directory import Directory
 from .federation import Federation
 from .journal.faults import Faults
 from .journal.request_log import RequestLog

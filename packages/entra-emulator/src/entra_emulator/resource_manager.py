@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from .directory import Tenant, derived_id
+from .directory.directory import Tenant, derived_id
 from .values import well_known
 
 AUDIENCES = (well_known.ARM, "https://management.core.windows.net")

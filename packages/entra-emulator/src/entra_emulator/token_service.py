@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
 from .access_tokens import AccessToken, Grant, TokenIssuer
 from .client_authentication import ClientAuthenticator, Proof
-from .directory import App, Directory, Resource, Tenant, derived_id
+from .directory.directory import App, Directory, Resource, Tenant, derived_id
 from .scopes import application_resource
 from .sign_in.claims_requests import granted_claims, not_before, parse_claims_request
 from .sign_in.conditional_access import ConditionalAccess

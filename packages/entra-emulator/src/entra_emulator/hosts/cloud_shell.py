@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 from aiohttp import web
 
-from ..directory import identifier_key
+from ..directory.directory import identifier_key
 from ..http_face import Route, duplicates, parse_form
 from ..values import well_known
 from ..values.errors import EntraError

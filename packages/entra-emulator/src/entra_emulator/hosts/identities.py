@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import List, Optional, Sequence
 
-from ..directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant
-from ..registrations import RegisteredApp
+from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant
+from ..directory.registrations import RegisteredApp
 from ..resource_manager import subscription_id
 
 A_DAY = 24 * 3600

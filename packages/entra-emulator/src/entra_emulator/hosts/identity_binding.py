@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional
 from aiohttp import web
 
 from ..client_authentication import JWT_BEARER
-from ..directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant, derived_id
+from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant, derived_id
 from ..federation import issuer_url, sign_federated_token
 from ..http_face import Route, duplicates, parse_form
 from ..journal.request_log import RequestLog

@@ -12,7 +12,7 @@ from typing import Any, Deque, Dict, List, Optional
 
 from aiohttp import web
 
-from ..directory import derived_id
+from ..directory.directory import derived_id
 from ..http_face import Route
 from ..resource_manager import subscription_id
 from .asking import invalid, oauth_error, repeated, selectors

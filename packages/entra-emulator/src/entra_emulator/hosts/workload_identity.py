@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
-from ..directory import TOKEN_EXCHANGE_AUDIENCE
+from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE
 from ..federation import issuer_url, sign_federated_token
 from .host import Host, Site
 from .identities import ManagedIdentity

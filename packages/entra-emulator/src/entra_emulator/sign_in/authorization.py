@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode, urlsplit
 
-from ..directory import App
+from ..directory.directory import App
 from ..values.errors import EntraError, aadsts
 from .claims_requests import parse_claims_request
 from .permissions import Wanted

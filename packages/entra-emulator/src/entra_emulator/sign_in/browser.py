@@ -14,10 +14,10 @@ from http.cookies import SimpleCookie
 from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from ..directory.users import User
 from ..journal.request_log import Fields
 from ..values.addresses import is_loopback
 from .conversation import ANOTHER_ACCOUNT, OTP
-from .users import User
 
 TIMEOUT = 30.0
 """Seconds that each request may take. A program that is slow to answer its redirect holds up a real browser too."""

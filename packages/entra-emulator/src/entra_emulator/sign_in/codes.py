@@ -11,8 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Generic, Mapping, Optional, Set, TypeVar
 
+from ..directory.users import SignedIn
 from .permissions import Wanted
-from .users import SignedIn
 
 CODE_LIFETIME = 600
 """Seconds ("Microsoft identity platform and OAuth 2.0 authorization code flow": about 10 minutes)."""

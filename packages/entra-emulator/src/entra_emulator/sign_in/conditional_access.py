@@ -6,7 +6,7 @@ import json
 import threading
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Set
 
-from ..directory import derived_id
+from ..directory.directory import derived_id
 from .claims_requests import AUTHENTICATION_CONTEXTS, NOT_BEFORE, POLICIES, is_met, values_of
 
 _EVERY_APP = "every app"

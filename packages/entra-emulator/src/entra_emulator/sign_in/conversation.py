@@ -19,7 +19,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Tuple, Union
 
-from ..directory import App, Tenant
+from ..directory.directory import App, Tenant
+from ..directory.users import SignedIn, User
 from ..values.errors import EntraError, aadsts
 from .authorization import AuthorizationRequest
 from .codes import CODE_LIFETIME, AuthorizationCode, DeviceCode, new_secret
@@ -34,7 +35,6 @@ from .grants import (
 )
 from .permissions import OFFLINE_ACCESS, OIDC_SCOPES, Wanted
 from .user_tokens import client_info
-from .users import SignedIn, User
 
 OTP = "123456"
 """A second factor that every emulator accepts."""

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
+from ..directory.users import User
 from ..journal.request_log import current
 from ..protected_resource import Caller, challenge
 from ..token_request import TokenRequest
@@ -28,7 +29,6 @@ from .grants import Parts, UserGrants
 from .pages import error_page, form_post_page, screen_page, signed_out_page
 from .permissions import OPENID
 from .user_tokens import pairwise_subject
-from .users import User
 
 COOKIE = "emulator_session"
 """The cookie that tells browsers apart. It means nothing by itself."""

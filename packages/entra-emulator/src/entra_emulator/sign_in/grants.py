@@ -19,7 +19,8 @@ import jwt
 
 from .. import access_tokens
 from ..client_authentication import ClientAuthenticator, Proof
-from ..directory import PERSONAL_TENANT, App, Directory, Tenant
+from ..directory.directory import PERSONAL_TENANT, App, Directory, Tenant
+from ..directory.users import SignedIn, User, Users
 from ..keys.signing import SigningKey
 from ..token_ledger import TokenLedger
 from ..token_request import TokenRequest
@@ -33,7 +34,6 @@ from .codes import Codes, DeviceCode, RefreshToken, new_secret, new_user_code
 from .conditional_access import ConditionalAccess
 from .permissions import OFFLINE_ACCESS, OPENID, Consents, Part, Wanted, parse_scope, scope_member, scp, whole_resource
 from .user_tokens import UserGrant, UserTokenIssuer, client_info
-from .users import SignedIn, User, Users
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 """RFC 8628, section 3.4."""

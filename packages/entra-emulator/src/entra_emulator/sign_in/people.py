@@ -5,11 +5,11 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 
-from ..directory import PERSONAL_TENANT, Resource, Tenant, derived_id
-from ..registrations import RegisteredApp
+from ..directory.directory import PERSONAL_TENANT, Resource, Tenant, derived_id
+from ..directory.registrations import RegisteredApp
+from ..directory.users import User
 from .browser import TIMEOUT, Browser, Page, SignInResult
 from .conversation import OTP
-from .users import User
 
 if TYPE_CHECKING:
     from ..realm import Realm

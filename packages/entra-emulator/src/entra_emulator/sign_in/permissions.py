@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
-from ..directory import App, Resource, Tenant
+from ..directory.directory import App, Resource, Tenant
+from ..directory.users import User
 from ..values import well_known
 from ..values.errors import aadsts
-from .users import User
 
 OPENID = "openid"
 PROFILE = "profile"

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from ..access_tokens import AccessToken, TokenIssuer, v1_issuer, v2_issuer
-from ..directory import App, Resource, Tenant, derived_id
+from ..directory.directory import App, Resource, Tenant, derived_id
+from ..directory.users import User
 from ..values.settings import Settings
 from .permissions import EMAIL, PROFILE
-from .users import User
 
 _ID_TOKEN_LIFETIME = 3600
 

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
-from ..directory import PERSONAL_TENANT, derived_id
+from .directory import PERSONAL_TENANT, derived_id
 
 
 @dataclass(frozen=True)

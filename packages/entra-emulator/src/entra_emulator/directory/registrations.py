@@ -140,6 +140,6 @@ class RegisteredApp:
 
 
 def _new_client_certificate() -> bytes:
-    from .keys.signing import new_signing_key
+    from ..keys.signing import new_signing_key
 
     return new_signing_key("entra-emulator client")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
-from ..directory import App
+from .directory import App
 
 _MICROSOFT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 """The tenant of Microsoft's own apps ("Verify first-party Microsoft applications in sign-in reports")."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
-from .values import well_known
+from ..values import well_known
 
 TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
 """What a federated token must be addressed to ("Workload identity federation", public cloud)."""

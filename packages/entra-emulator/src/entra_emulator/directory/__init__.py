@@ -1,0 +1,1 @@
+"""Who exists, and what each may do: tenants, apps, APIs, people."""
