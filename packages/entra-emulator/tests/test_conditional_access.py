@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_emulator import EntraEmulator, SignInError
-from entra_emulator.sign_in.claims_requests import granted_claims, is_met, not_before, parse_claims_request, values_of
+from entra_emulator.tokens.claims_requests import granted_claims, is_met, not_before, parse_claims_request, values_of
 from entra_emulator.values.errors import EntraError
 
 ACRS = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entra_emulator.scopes import application_resource
+from entra_emulator.tokens.scopes import application_resource
 from entra_emulator.values.errors import EntraError
 
 

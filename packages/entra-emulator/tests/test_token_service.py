@@ -9,13 +9,13 @@ import jwt
 import pytest
 from entra_emulator.keys.signing.key_store import KeyStore
 
-from entra_emulator.access_tokens import TokenIssuer
-from entra_emulator.client_authentication import ClientAuthenticator
 from entra_emulator.directory.directory import App, Directory, Resource, Secret, Tenant
-from entra_emulator.federation import Federation
 from entra_emulator.keys.signing import new_signing_key, parse_signing_key
-from entra_emulator.token_request import TokenRequest
-from entra_emulator.token_service import TokenService
+from entra_emulator.tokens.access_tokens import TokenIssuer
+from entra_emulator.tokens.client_authentication import ClientAuthenticator
+from entra_emulator.tokens.federation import Federation
+from entra_emulator.tokens.token_request import TokenRequest
+from entra_emulator.tokens.token_service import TokenService
 from entra_emulator.values.addresses import Addresses
 from entra_emulator.values.clock import Clock
 from entra_emulator.values.errors import EntraError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
-from .access_tokens import v1_issuer, v2_issuer
+from .tokens.access_tokens import v1_issuer, v2_issuer
 from .values import well_known
 from .values.addresses import Addresses, split_url
 from .values.errors import aadsts

@@ -33,7 +33,6 @@ from . import environment as environments
 from .directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
 from .directory.first_party import first_party_apps
 from .directory.registrations import RegisteredApp
-from .federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
 from .hosts.host import Host, Site
 from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
 from .hosts.registry import make_host
@@ -47,6 +46,7 @@ from .realm import Realm
 from .server import BackgroundServer
 from .sign_in.authorization import redirect_uri_matches
 from .sign_in.people import USER_NAME, USER_PASSWORD, People
+from .tokens.federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
 from .values.addresses import is_loopback, is_unspecified
 from .values.clock import Clock
 from .values.settings import Lifetime, Settings

@@ -19,7 +19,6 @@ from urllib.parse import parse_qsl, unquote_plus
 from aiohttp import web
 
 from . import discovery, resource_manager
-from .federation import discovery_document, issuer_url
 from .journal.faults import Fault, edit_members
 from .journal.request_log import Fields, LoggedRequest, current
 from .protected_resource import (
@@ -32,7 +31,8 @@ from .protected_resource import (
 )
 from .realm import Realm
 from .sign_in.face import SignInFace
-from .token_request import Credentials, TokenRequest
+from .tokens.federation import discovery_document, issuer_url
+from .tokens.token_request import Credentials, TokenRequest
 from .values import well_known
 from .values.addresses import region_of, split_url
 from .values.errors import EntraError, aadsts, explain

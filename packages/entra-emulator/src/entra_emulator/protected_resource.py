@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence
 
 import jwt
 
-from .access_tokens import v1_issuer, v2_issuer
 from .directory.directory import Tenant, identifier_key
 from .keys.signing import SigningKey
+from .tokens.access_tokens import v1_issuer, v2_issuer
 from .values.clock import Clock
 from .values.settings import Settings
 

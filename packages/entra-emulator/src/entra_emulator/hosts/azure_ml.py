@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Optional
 
 from aiohttp import web
 
-from ..access_tokens import AccessToken
 from ..http_face import Route
+from ..tokens.access_tokens import AccessToken
 from .app_service import VERSION_2017, same
 from .asking import status_error
 from .expiry import STYLES, write_expiry

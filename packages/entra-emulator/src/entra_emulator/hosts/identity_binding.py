@@ -12,13 +12,13 @@ from typing import Any, Dict, List, Optional
 
 from aiohttp import web
 
-from ..client_authentication import JWT_BEARER
 from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant, derived_id
-from ..federation import issuer_url, sign_federated_token
 from ..http_face import Route, duplicates, parse_form
 from ..journal.request_log import RequestLog
 from ..keys.certificate_authority import CertificateAuthority, new_authority
-from ..token_request import TokenRequest
+from ..tokens.client_authentication import JWT_BEARER
+from ..tokens.federation import issuer_url, sign_federated_token
+from ..tokens.token_request import TokenRequest
 from ..values.errors import aadsts
 from .face import HostFace, Refusal
 from .host import Site

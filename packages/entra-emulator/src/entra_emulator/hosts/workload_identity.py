@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
 from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE
-from ..federation import issuer_url, sign_federated_token
+from ..tokens.federation import issuer_url, sign_federated_token
 from .host import Host, Site
 from .identities import ManagedIdentity
 from .projected_volume import ProjectedVolume

@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from ..directory.directory import App
+from ..tokens.claims_requests import parse_claims_request
 from ..values.errors import EntraError, aadsts
-from .claims_requests import parse_claims_request
 from .permissions import Wanted
 
 RESPONSE_MODES = ("query", "fragment", "form_post")

@@ -12,7 +12,7 @@ from aiohttp import web
 from ..directory.users import User
 from ..journal.request_log import current
 from ..protected_resource import Caller, challenge
-from ..token_request import TokenRequest
+from ..tokens.token_request import TokenRequest
 from ..values import well_known
 from ..values.errors import EntraError, aadsts, entra_time
 from .authorization import (

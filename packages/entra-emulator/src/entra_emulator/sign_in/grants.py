@@ -17,21 +17,21 @@ from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
 import jwt
 
-from .. import access_tokens
-from ..client_authentication import ClientAuthenticator, Proof
 from ..directory.directory import PERSONAL_TENANT, App, Directory, Tenant
 from ..directory.users import SignedIn, User, Users
 from ..keys.signing import SigningKey
-from ..token_ledger import TokenLedger
-from ..token_request import TokenRequest
-from ..token_service import Answer, TokenService, check_region, v1_answer, v2_answer
+from ..tokens import access_tokens
+from ..tokens.claims_requests import CAPABILITIES, granted_claims, not_before, parse_claims_request, values_of
+from ..tokens.client_authentication import ClientAuthenticator, Proof
+from ..tokens.conditional_access import ConditionalAccess
+from ..tokens.token_ledger import TokenLedger
+from ..tokens.token_request import TokenRequest
+from ..tokens.token_service import Answer, TokenService, check_region, v1_answer, v2_answer
 from ..values import well_known
 from ..values.clock import Clock
 from ..values.errors import EntraError, aadsts, entra_time
 from ..values.settings import Settings
-from .claims_requests import CAPABILITIES, granted_claims, not_before, parse_claims_request, values_of
 from .codes import Codes, DeviceCode, RefreshToken, new_secret, new_user_code
-from .conditional_access import ConditionalAccess
 from .permissions import OFFLINE_ACCESS, OPENID, Consents, Part, Wanted, parse_scope, scope_member, scp, whole_resource
 from .user_tokens import UserGrant, UserTokenIssuer, client_info
 

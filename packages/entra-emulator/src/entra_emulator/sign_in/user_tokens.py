@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
-from ..access_tokens import AccessToken, TokenIssuer, v1_issuer, v2_issuer
 from ..directory.directory import App, Resource, Tenant, derived_id
 from ..directory.users import User
+from ..tokens.access_tokens import AccessToken, TokenIssuer, v1_issuer, v2_issuer
 from ..values.settings import Settings
 from .permissions import EMAIL, PROFILE
 

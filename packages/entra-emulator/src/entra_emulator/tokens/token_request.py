@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional, Tuple
 
-from .values.errors import aadsts
+from ..values.errors import aadsts
 
 Credentials = Tuple[str, str]
 

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import jwt
 
-from .keys.signing import SigningKey
-from .values.addresses import Addresses, is_loopback
-from .values.clock import Clock
-from .values.errors import aadsts
+from ..keys.signing import SigningKey
+from ..values.addresses import Addresses, is_loopback
+from ..values.clock import Clock
+from ..values.errors import aadsts
 
 DEFAULT_ISSUER = "default"
 DEFAULT_SUBJECT = "system:serviceaccount:default:entra-emulator"

@@ -11,11 +11,11 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from .directory.directory import App, Resource, Tenant, derived_id
-from .keys.signing import SigningKey
+from ..directory.directory import App, Resource, Tenant, derived_id
+from ..keys.signing import SigningKey
+from ..values.clock import Clock
+from ..values.settings import Lifetime, Settings, choose
 from .token_ledger import TokenLedger
-from .values.clock import Clock
-from .values.settings import Lifetime, Settings, choose
 
 PUBLIC = "0"
 """`appidacr`, `azpacr`: a public client, which did not authenticate."""

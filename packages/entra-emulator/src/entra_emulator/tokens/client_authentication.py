@@ -20,14 +20,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from ..directory.directory import App, Certificate, FederatedCredential, Tenant
+from ..values.addresses import Addresses
+from ..values.clock import Clock
+from ..values.errors import EntraError, aadsts, entra_time
+from ..values.settings import Settings
 from . import access_tokens
-from .directory.directory import App, Certificate, FederatedCredential, Tenant
 from .federation import Federation
 from .token_request import TokenRequest, token_path
-from .values.addresses import Addresses
-from .values.clock import Clock
-from .values.errors import EntraError, aadsts, entra_time
-from .values.settings import Settings
 
 if TYPE_CHECKING:
     from jwt.types import Options

@@ -8,16 +8,16 @@ from __future__ import annotations
 import uuid
 from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Tuple
 
+from ..directory.directory import App, Directory, Resource, Tenant, derived_id
+from ..values import well_known
+from ..values.errors import aadsts
+from ..values.settings import Settings
 from .access_tokens import AccessToken, Grant, TokenIssuer
+from .claims_requests import granted_claims, not_before, parse_claims_request
 from .client_authentication import ClientAuthenticator, Proof
-from .directory.directory import App, Directory, Resource, Tenant, derived_id
+from .conditional_access import ConditionalAccess
 from .scopes import application_resource
-from .sign_in.claims_requests import granted_claims, not_before, parse_claims_request
-from .sign_in.conditional_access import ConditionalAccess
 from .token_request import TokenRequest
-from .values import well_known
-from .values.errors import aadsts
-from .values.settings import Settings
 
 Answer = Dict[str, Any]
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from .values import well_known
-from .values.errors import aadsts
+from ..values import well_known
+from ..values.errors import aadsts
 
 DEFAULT = "/.default"
 
