@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from entra_emulator import EntraEmulator
-from entra_emulator.discovery import user_realm
+from entra_emulator.endpoints.discovery import user_realm
 
 
 def get(client: requests.Session, url: str, status: int = 200, **keywords: Any) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_emulator import EntraEmulator, Page, SignInError
-from entra_emulator.sign_in.pages import error_page, form_post_page, hidden_fields
+from entra_emulator.endpoints.pages import error_page, form_post_page, hidden_fields
 
 VOID = {"meta", "input", "br", "link"}
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from .directory.registrations import RegisteredApp as RegisteredApp
     from .directory.users import User as User
     from .emulator import EntraEmulator as EntraEmulator
+    from .endpoints.protected_resource import claims_challenge as claims_challenge
     from .hosts.host import Host as Host
     from .hosts.identities import ManagedIdentity as ManagedIdentity
     from .journal.faults import Fault as Fault
     from .journal.request_log import LoggedRequest as LoggedRequest
-    from .protected_resource import claims_challenge as claims_challenge
     from .sign_in.browser import Browser as Browser
     from .sign_in.browser import Page as Page
     from .sign_in.browser import SignInError as SignInError
@@ -59,7 +59,7 @@ _HOME = {
     "Page": "sign_in.browser",
     "SignInResult": "sign_in.browser",
     "SignInError": "sign_in.browser",
-    "claims_challenge": "protected_resource",
+    "claims_challenge": "endpoints.protected_resource",
 }
 
 __all__ = [

@@ -33,17 +33,17 @@ from . import environment as environments
 from .directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
 from .directory.first_party import first_party_apps
 from .directory.registrations import RegisteredApp
+from .endpoints.http_face import PROTECTED_RESOURCE, HttpFace
+from .endpoints.realm import Realm
+from .endpoints.server import BackgroundServer
 from .hosts.host import Host, Site
 from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
 from .hosts.registry import make_host
-from .http_face import PROTECTED_RESOURCE, HttpFace
 from .journal.faults import Faults
 from .journal.request_log import RequestLog
 from .keys.certificate_authority import SERVER_NAMES
 from .keys.key_store import KeyStore
 from .keys.signing import parse_signing_key
-from .realm import Realm
-from .server import BackgroundServer
 from .sign_in.authorization import redirect_uri_matches
 from .sign_in.people import USER_NAME, USER_PASSWORD, People
 from .tokens.federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token

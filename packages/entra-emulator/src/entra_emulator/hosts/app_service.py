@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 
 from aiohttp import web
 
-from ..http_face import Route
+from ..endpoints.http_face import Route
 from .asking import Selector, selectors, status_error
 from .expiry import FLAVOURS, write_expiry
 from .face import Refusal

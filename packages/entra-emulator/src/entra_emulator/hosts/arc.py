@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from aiohttp import web
 
-from ..http_face import Route
+from ..endpoints.http_face import Route
 from .app_service import same
 from .asking import invalid, oauth_error, repeated, selectors
 from .face import Refusal

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 
 from aiohttp import web
 
-from ..http_face import Route
+from ..endpoints.http_face import Route
 from ..tokens.access_tokens import AccessToken
 from .app_service import VERSION_2017, same
 from .asking import status_error

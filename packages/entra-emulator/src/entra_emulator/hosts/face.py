@@ -7,10 +7,10 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Set
 
 from aiohttp import web
 
-from ..http_face import AnyHandler, HttpFace, Route
+from ..endpoints.http_face import AnyHandler, HttpFace, Route
+from ..endpoints.realm import Realm
 from ..journal.faults import Fault
 from ..journal.request_log import LoggedRequest, RequestLog
-from ..realm import Realm
 from ..values.errors import EntraError
 
 Impostor = Callable[[], web.Response]

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Dict, List, Mapping, MutableMapping, Optional, Sequence, Tuple, Type, TypeVar
 
-from ..http_face import Route
+from ..endpoints.http_face import Route
+from ..endpoints.realm import Realm
+from ..endpoints.server import BackgroundServer
 from ..journal.request_log import RequestLog
-from ..realm import Realm
-from ..server import BackgroundServer
 from ..values.clock import Clock
 from ..values.settings import Lifetime
 from .face import HostFace, captive_portal

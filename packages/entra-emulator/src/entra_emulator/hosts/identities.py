@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence
 
 from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant
 from ..directory.registrations import RegisteredApp
-from ..resource_manager import subscription_id
+from ..endpoints.resource_manager import subscription_id
 
 A_DAY = 24 * 3600
 """Seconds. Tokens of managed identities live about a day ("Managed identities: frequently asked questions")."""

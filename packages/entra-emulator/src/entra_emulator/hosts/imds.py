@@ -13,8 +13,8 @@ from typing import Any, Deque, Dict, List, Optional
 from aiohttp import web
 
 from ..directory.directory import derived_id
-from ..http_face import Route
-from ..resource_manager import subscription_id
+from ..endpoints.http_face import Route
+from ..endpoints.resource_manager import subscription_id
 from .asking import invalid, oauth_error, repeated, selectors
 from .face import Refusal
 from .host import HttpHost, Site

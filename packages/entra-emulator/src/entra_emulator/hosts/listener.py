@@ -8,7 +8,7 @@ from typing import Callable, List, Optional
 
 from aiohttp import web
 
-from ..server import BackgroundServer, Serving, listen
+from ..endpoints.server import BackgroundServer, Serving, listen
 
 
 class Listener:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ..http_face import Route
+from ..endpoints.http_face import Route
 from ..keys.certificate_authority import use_certificate
 from .app_service import same
 from .face import Refusal

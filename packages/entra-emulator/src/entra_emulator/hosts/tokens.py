@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
 from ..directory.directory import Resource, derived_id
-from ..realm import Realm
+from ..endpoints.realm import Realm
 from ..tokens.access_tokens import ASSERTION, AccessToken, Grant, fresh_marks, v1_issuer
 from ..values.settings import Lifetime
 from .identities import ManagedIdentity

@@ -12,7 +12,7 @@ from .browser import TIMEOUT, Browser, Page, SignInResult
 from .conversation import OTP
 
 if TYPE_CHECKING:
-    from ..realm import Realm
+    from ..endpoints.realm import Realm
 
 USER_NAME = "user@emulator.onmicrosoft.com"
 """The default user."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from .directory.directory import Tenant, derived_id
-from .values import well_known
+from ..directory.directory import Tenant, derived_id
+from ..values import well_known
 
 AUDIENCES = (well_known.ARM, "https://management.core.windows.net")
 

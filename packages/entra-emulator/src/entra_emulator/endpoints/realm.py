@@ -7,24 +7,24 @@ import random
 import ssl
 from typing import FrozenSet, Optional
 
-from .directory.directory import Directory
-from .journal.faults import Faults
-from .journal.request_log import RequestLog
-from .keys.certificate_authority import CertificateAuthority, new_authority, parse_authority
-from .keys.key_store import KeyStore
-from .keys.signing import new_signing_key, parse_signing_key
+from ..directory.directory import Directory
+from ..journal.faults import Faults
+from ..journal.request_log import RequestLog
+from ..keys.certificate_authority import CertificateAuthority, new_authority, parse_authority
+from ..keys.key_store import KeyStore
+from ..keys.signing import new_signing_key, parse_signing_key
+from ..sign_in.conversation import Conversations
+from ..sign_in.grants import Parts, UserGrants
+from ..sign_in.user_tokens import UserTokenIssuer
+from ..tokens.access_tokens import TokenIssuer
+from ..tokens.client_authentication import ClientAuthenticator
+from ..tokens.conditional_access import ConditionalAccess
+from ..tokens.federation import Federation
+from ..tokens.token_service import TokenService
+from ..values.addresses import Addresses
+from ..values.clock import Clock
+from ..values.settings import Settings
 from .protected_resource import TokenVerifier
-from .sign_in.conversation import Conversations
-from .sign_in.grants import Parts, UserGrants
-from .sign_in.user_tokens import UserTokenIssuer
-from .tokens.access_tokens import TokenIssuer
-from .tokens.client_authentication import ClientAuthenticator
-from .tokens.conditional_access import ConditionalAccess
-from .tokens.federation import Federation
-from .tokens.token_service import TokenService
-from .values.addresses import Addresses
-from .values.clock import Clock
-from .values.settings import Settings
 
 
 class Realm:

@@ -10,7 +10,7 @@ from typing import Mapping, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from ..directory.users import User
-from .conversation import ANOTHER_ACCOUNT, OTP, Attempt, Screen
+from ..sign_in.conversation import ANOTHER_ACCOUNT, OTP, Attempt, Screen
 
 # Contrast of all pairs of text and ground is 4.5:1 or more, of edges and focus 3:1 (WCAG 2.2, 1.4.3 and 1.4.11).
 _STYLE = """

@@ -11,11 +11,11 @@ from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence
 
 import jwt
 
-from .directory.directory import Tenant, identifier_key
-from .keys.signing import SigningKey
-from .tokens.access_tokens import v1_issuer, v2_issuer
-from .values.clock import Clock
-from .values.settings import Settings
+from ..directory.directory import Tenant, identifier_key
+from ..keys.signing import SigningKey
+from ..tokens.access_tokens import v1_issuer, v2_issuer
+from ..values.clock import Clock
+from ..values.settings import Settings
 
 _SKEW = 0
 """The emulator shares its clock with its token service, so it allows none."""

@@ -18,9 +18,14 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
+from ..journal.faults import Fault, edit_members
+from ..journal.request_log import Fields, LoggedRequest, current
+from ..tokens.federation import discovery_document, issuer_url
+from ..tokens.token_request import Credentials, TokenRequest
+from ..values import well_known
+from ..values.addresses import region_of, split_url
+from ..values.errors import EntraError, aadsts, explain
 from . import discovery, resource_manager
-from .journal.faults import Fault, edit_members
-from .journal.request_log import Fields, LoggedRequest, current
 from .protected_resource import (
     Caller,
     InvalidTokenError,
@@ -30,12 +35,7 @@ from .protected_resource import (
     claims_challenge,
 )
 from .realm import Realm
-from .sign_in.face import SignInFace
-from .tokens.federation import discovery_document, issuer_url
-from .tokens.token_request import Credentials, TokenRequest
-from .values import well_known
-from .values.addresses import region_of, split_url
-from .values.errors import EntraError, aadsts, explain
+from .sign_in_face import SignInFace
 
 PROTECTED_RESOURCE = "api://entra-emulator"
 """The identifier of the API at `/resource`."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
-from .tokens.access_tokens import v1_issuer, v2_issuer
-from .values import well_known
-from .values.addresses import Addresses, split_url
-from .values.errors import aadsts
-from .values.settings import Settings
+from ..tokens.access_tokens import v1_issuer, v2_issuer
+from ..values import well_known
+from ..values.addresses import Addresses, split_url
+from ..values.errors import aadsts
+from ..values.settings import Settings
 
 _TENANT_PLACEHOLDER = "{tenantid}"
 """What stands for the tenant in the issuer of the documents of `common` and its kind."""

@@ -11,11 +11,7 @@ from aiohttp import web
 
 from ..directory.users import User
 from ..journal.request_log import current
-from ..protected_resource import Caller, challenge
-from ..tokens.token_request import TokenRequest
-from ..values import well_known
-from ..values.errors import EntraError, aadsts, entra_time
-from .authorization import (
+from ..sign_in.authorization import (
     AuthorizationRequest,
     ReplyTo,
     form_action_source,
@@ -24,11 +20,15 @@ from .authorization import (
     redirect_location,
     redirect_uri_matches,
 )
-from .conversation import Answer, Browser, Conversations, Outcome, RefusedError
-from .grants import Parts, UserGrants
+from ..sign_in.conversation import Answer, Browser, Conversations, Outcome, RefusedError
+from ..sign_in.grants import Parts, UserGrants
+from ..sign_in.permissions import OPENID
+from ..sign_in.user_tokens import pairwise_subject
+from ..tokens.token_request import TokenRequest
+from ..values import well_known
+from ..values.errors import EntraError, aadsts, entra_time
 from .pages import error_page, form_post_page, screen_page, signed_out_page
-from .permissions import OPENID
-from .user_tokens import pairwise_subject
+from .protected_resource import Caller, challenge
 
 COOKIE = "emulator_session"
 """The cookie that tells browsers apart. It means nothing by itself."""
