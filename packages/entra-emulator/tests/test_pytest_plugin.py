@@ -101,7 +101,7 @@ def test_plugin_is_cheap(tmp_path: Path):
         "import sys\n\n\n"
         "def test_nothing():\n"
         "    assert 'entra_emulator.pytest_plugin' in sys.modules\n"
-        "    heavy = {'aiohttp', 'jwt', 'cryptography', 'entra_emulator.emulator', 'asyncio'}\n"
+        "    heavy = {'aiohttp', 'jwt', 'cryptography', 'entra_emulator.emulator.emulator', 'asyncio'}\n"
         "    assert heavy.isdisjoint(sys.modules)\n"
     )
     done = run(tmp_path, text)

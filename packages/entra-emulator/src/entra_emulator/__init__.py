@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from .directory.directory import Tenant as Tenant
     from .directory.registrations import RegisteredApp as RegisteredApp
     from .directory.users import User as User
-    from .emulator import EntraEmulator as EntraEmulator
+    from .emulator.browser import Browser as Browser
+    from .emulator.browser import Page as Page
+    from .emulator.browser import SignInError as SignInError
+    from .emulator.browser import SignInResult as SignInResult
+    from .emulator.emulator import EntraEmulator as EntraEmulator
     from .endpoints.protected_resource import claims_challenge as claims_challenge
     from .hosts.host import Host as Host
     from .hosts.identities import ManagedIdentity as ManagedIdentity
     from .journal.faults import Fault as Fault
     from .journal.request_log import LoggedRequest as LoggedRequest
-    from .sign_in.browser import Browser as Browser
-    from .sign_in.browser import Page as Page
-    from .sign_in.browser import SignInError as SignInError
-    from .sign_in.browser import SignInResult as SignInResult
     from .values.clock import Clock as Clock
     from .values.errors import EntraError as EntraError
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "EntraEmulator": "emulator",
+    "EntraEmulator": "emulator.emulator",
     "RegisteredApp": "directory.registrations",
     "Tenant": "directory.directory",
     "App": "directory.directory",
@@ -55,10 +55,10 @@ _HOME = {
     "Host": "hosts.host",
     "ManagedIdentity": "hosts.identities",
     "User": "directory.users",
-    "Browser": "sign_in.browser",
-    "Page": "sign_in.browser",
-    "SignInResult": "sign_in.browser",
-    "SignInError": "sign_in.browser",
+    "Browser": "emulator.browser",
+    "Page": "emulator.browser",
+    "SignInResult": "emulator.browser",
+    "SignInError": "emulator.browser",
     "claims_challenge": "endpoints.protected_resource",
 }
 

@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import __version__
-from . import environment as environments
-from .emulator import EntraEmulator
+from .emulator import environment as environments
+from .emulator.emulator import EntraEmulator
 from .hosts.host import Host
 from .hosts.identities import ManagedIdentity
 from .hosts.registry import HOSTS

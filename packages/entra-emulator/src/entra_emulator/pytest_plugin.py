@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 if TYPE_CHECKING:
-    from .emulator import EntraEmulator
+    from .emulator.emulator import EntraEmulator
 
 
 @pytest.fixture(scope="session")
 def entra_server() -> Iterator[EntraEmulator]:
     """The emulator that all tests of the session share. Use `entra`."""
-    from .emulator import EntraEmulator
+    from .emulator.emulator import EntraEmulator
 
     with EntraEmulator() as emulator:
         yield emulator
@@ -41,7 +41,7 @@ def entra_env(entra: EntraEmulator, monkeypatch: pytest.MonkeyPatch) -> EntraEmu
 
     import aiohttp.connector
 
-    from .environment import is_azure_variable
+    from .emulator.environment import is_azure_variable
 
     for name in list(os.environ):
         if is_azure_variable(name):

@@ -29,37 +29,45 @@ from typing import (
     overload,
 )
 
+from ..directory.directory import (
+    TOKEN_EXCHANGE_AUDIENCE,
+    App,
+    FederatedCredential,
+    Resource,
+    Secret,
+    Tenant,
+    derived_id,
+)
+from ..directory.first_party import first_party_apps
+from ..directory.registrations import RegisteredApp
+from ..endpoints.http_face import PROTECTED_RESOURCE, HttpFace
+from ..endpoints.realm import Realm
+from ..endpoints.server import BackgroundServer
+from ..hosts.host import Host, Site
+from ..hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
+from ..hosts.registry import make_host
+from ..journal.faults import Faults
+from ..journal.request_log import RequestLog
+from ..keys.certificate_authority import SERVER_NAMES
+from ..keys.key_store import KeyStore
+from ..keys.signing import parse_signing_key
+from ..sign_in.authorization import redirect_uri_matches
+from ..tokens.federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
+from ..values.addresses import is_loopback, is_unspecified
+from ..values.clock import Clock
+from ..values.settings import Lifetime, Settings
 from . import environment as environments
-from .directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Resource, Secret, Tenant, derived_id
-from .directory.first_party import first_party_apps
-from .directory.registrations import RegisteredApp
-from .endpoints.http_face import PROTECTED_RESOURCE, HttpFace
-from .endpoints.realm import Realm
-from .endpoints.server import BackgroundServer
-from .hosts.host import Host, Site
-from .hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
-from .hosts.registry import make_host
-from .journal.faults import Faults
-from .journal.request_log import RequestLog
-from .keys.certificate_authority import SERVER_NAMES
-from .keys.key_store import KeyStore
-from .keys.signing import parse_signing_key
-from .sign_in.authorization import redirect_uri_matches
-from .sign_in.people import USER_NAME, USER_PASSWORD, People
-from .tokens.federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
-from .values.addresses import is_loopback, is_unspecified
-from .values.clock import Clock
-from .values.settings import Lifetime, Settings
+from .people import USER_NAME, USER_PASSWORD, People
 
 if TYPE_CHECKING:
-    from .hosts.app_service import AppService2017Host, AppServiceHost
-    from .hosts.arc import ArcHost
-    from .hosts.azure_ml import AzureMlHost
-    from .hosts.cloud_shell import CloudShellHost
-    from .hosts.identity_binding import IdentityBindingHost
-    from .hosts.imds import ImdsHost
-    from .hosts.service_fabric import ServiceFabricHost
-    from .hosts.workload_identity import WorkloadIdentityHost
+    from ..hosts.app_service import AppService2017Host, AppServiceHost
+    from ..hosts.arc import ArcHost
+    from ..hosts.azure_ml import AzureMlHost
+    from ..hosts.cloud_shell import CloudShellHost
+    from ..hosts.identity_binding import IdentityBindingHost
+    from ..hosts.imds import ImdsHost
+    from ..hosts.service_fabric import ServiceFabricHost
+    from ..hosts.workload_identity import WorkloadIdentityHost
 
 TENANT_ID = "e0a5c0de-0000-4000-8000-000000000001"
 """The default tenant."""

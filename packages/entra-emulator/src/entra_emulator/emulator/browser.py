@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from ..directory.users import User
 from ..journal.request_log import Fields
+from ..sign_in.conversation import ANOTHER_ACCOUNT, OTP
 from ..values.addresses import is_loopback
-from .conversation import ANOTHER_ACCOUNT, OTP
 
 TIMEOUT = 30.0
 """Seconds that each request may take. A program that is slow to answer its redirect holds up a real browser too."""

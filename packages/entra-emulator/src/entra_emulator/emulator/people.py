@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 from ..directory.directory import PERSONAL_TENANT, Resource, Tenant, derived_id
 from ..directory.registrations import RegisteredApp
 from ..directory.users import User
+from ..sign_in.conversation import OTP
 from .browser import TIMEOUT, Browser, Page, SignInResult
-from .conversation import OTP
 
 if TYPE_CHECKING:
     from ..endpoints.realm import Realm

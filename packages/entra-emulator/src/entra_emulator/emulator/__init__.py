@@ -1,0 +1,1 @@
+"""What a program holds in its hand: `EntraEmulator`, and the browser window that signs people in."""
