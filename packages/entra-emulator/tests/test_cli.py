@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 import requests
 
-from entra_emulator.cli import main
+from entra_emulator.command.main import main
 
 TIMEOUT = 30
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import __version__
-from .emulator import environment as environments
-from .emulator.emulator import EntraEmulator
-from .hosts.host import Host
-from .hosts.identities import ManagedIdentity
-from .hosts.registry import HOSTS
-from .values.settings import Lifetime
+from .. import __version__
+from ..emulator import environment as environments
+from ..emulator.emulator import EntraEmulator
+from ..hosts.host import Host
+from ..hosts.identities import ManagedIdentity
+from ..hosts.registry import HOSTS
+from ..values.settings import Lifetime
 
 HTTPS_PORT = 8443
 HTTP_PORT = 8444
