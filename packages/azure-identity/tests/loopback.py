@@ -231,7 +231,7 @@ def refusing_url() -> str:
 
 def server_context(authority_pem: bytes, *names: str) -> ssl.SSLContext:
     """A TLS server's context, with a certificate for `names` from the authority made by `new_authority`."""
-    from entra_emulator.certificate_authority import CertificateAuthority
+    from entra_emulator.keys.signing.certificate_authority import CertificateAuthority
 
     return CertificateAuthority(authority_pem).server_context(names)
 

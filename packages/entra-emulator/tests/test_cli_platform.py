@@ -11,7 +11,7 @@ from typing import Any, Dict
 
 import pytest
 
-from entra_emulator import cli
+from entra_emulator.command import main as cli
 from entra_emulator.hosts.registry import HOSTS
 
 SHOW = "import json, os, sys; json.dump(dict(os.environ), sys.stdout)"

@@ -192,7 +192,8 @@ def test_ending_certificates_are_replaced(monkeypatch: pytest.MonkeyPatch):
     """A certificate that ends within a month is not used any more."""
     import datetime
 
-    from entra_emulator import certificate_authority, keys
+    from entra_emulator.keys import certificate_authority
+    from entra_emulator.keys import signing as keys
 
     soon = datetime.timedelta(days=29)
     monkeypatch.setattr(certificate_authority, "_TEN_YEARS", soon)
