@@ -42,6 +42,7 @@ test: $(VENV)/.for-test
 lint: $(VENV)/.for-checks
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --check --quiet . || { echo "lint: run '$(RUN) -m ruff format .'"; exit 1; }
+	@$(RUN) tools/check_literals.py
 	@echo "lint: clean"
 
 types: $(VENV)/.for-checks

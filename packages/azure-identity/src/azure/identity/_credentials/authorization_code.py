@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from .._errors.help import help_link
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._flows.users import UserFlow
@@ -71,11 +72,10 @@ class AuthorizationCodeFlow(UserFlow):
         return secret_proof(self._secret) if self._secret else {}
 
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
-        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import code_form, user_scopes
 
         if self._code is None:
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: the authorization code has been used, and there is no refresh token that works: the "
                 f"person has to sign in again. "
                 f"{help_link('sign-in')}"

@@ -6,9 +6,11 @@ import base64
 import os
 from typing import TYPE_CHECKING, Optional, Sequence
 
+from .._errors.help import help_link
 from .._flows.developer_tool import DeveloperToolFlow, file_marks, find_program
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from .._outside.port import FlowIO
@@ -54,7 +56,6 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         return file_marks(folder, "auth.json", "config.json") + "|" + file_marks(azure, "azureProfile.json")
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._errors.errors import help_link, redacted
         from .._protocols.tool_output import UnexpectedOutput, parse_azd, parse_azd_error
 
         program = find_program("azd")
@@ -83,7 +84,6 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), done.stdout, "azdevclicredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link, redacted
         from .._protocols.tool_output import parse_azd_error
 
         output = f"{done.stdout}\n{done.stderr}"
@@ -93,21 +93,19 @@ class AzureDeveloperCliFlow(DeveloperToolFlow):
         if all(phrase in output for phrase in _NOT_SIGNED_IN) and "AADSTS" not in output:
             tenant = self._tenant_for(ask)
             command = f"azd auth login --tenant-id {tenant}" if tenant else "azd auth login"
-            return CredentialUnavailableError(
+            return self._unavailable(
                 f"{self._who}: Please run 'azd auth login' from a command prompt: run '{command}'. {self._tool} said: "
                 f"{said} {help_link(self._help)}"
             )
         if "unknown flag: --claims" in output:
-            return CredentialUnavailableError(
+            return self._unavailable(
                 f"{self._who}: this Azure Developer CLI cannot answer a claims challenge. Update it to version 1.18.1 "
                 f"or later. {help_link('claims-challenge')}"
             )
         return self._gave_up(ask, said, done.returncode)
 
     def _not_installed(self) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link
-
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: Azure Developer CLI could not be found. Install it (https://aka.ms/azure-dev) and run 'azd "
             f"auth login'. {help_link(self._help)}"
         )

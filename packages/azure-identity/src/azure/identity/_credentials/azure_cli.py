@@ -11,10 +11,12 @@ import re
 import sys
 from typing import TYPE_CHECKING, Optional, Sequence
 
+from .._errors.help import help_link
 from .._flows.developer_tool import DeveloperToolFlow, file_marks, find_program
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._protocols.scopes import resource_of
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from .._outside.port import FlowIO
@@ -94,24 +96,20 @@ class AzureCliFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), done.stdout, "azclicredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link, redacted
-
         words = redacted(done.stderr)
         if done.returncode == 127 or done.stderr.startswith("'az' is not recognized"):
             return self._not_installed()
         if any(phrase in done.stderr for phrase in _NOT_SIGNED_IN) and "AADSTS" not in done.stderr:
             tenant = self._tenant_for(ask)
             command = f"az login --tenant {tenant}" if tenant else "az login"
-            return CredentialUnavailableError(
+            return self._unavailable(
                 f"{self._who}: Please run 'az login' to set up an account: run '{command}'. Azure CLI said: {words} "
                 f"{help_link(self._help)}"
             )
         return self._gave_up(ask, words, done.returncode)
 
     def _not_installed(self) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link
-
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: Azure CLI not found on path. Install it (https://aka.ms/installazurecli) and run 'az "
             "login'. "
             f"{help_link(self._help)}"
@@ -119,14 +117,12 @@ class AzureCliFlow(DeveloperToolFlow):
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
         """The tool cannot answer a claims challenge by itself: a person has to sign in with it."""
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
         command = f"az login --claims-challenge {challenge}"
         if ask.tenant:
             command += f" --tenant {ask.tenant}"
         command += f" --scope {ask.scopes[0]}"
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Azure CLI 2.76.0 or later): "
             f"{command} {help_link('claims-challenge')}"
         )

@@ -7,10 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Optional, Sequence
 
+from .._errors.help import help_link
 from .._flows.developer_tool import DeveloperToolFlow, file_marks, find_program
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._protocols.scopes import resource_of
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from .._outside.port import FlowIO
@@ -73,9 +75,7 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         try:
             return parse_powershell(done.stdout)
         except NoModule:
-            from .._errors.errors import CredentialUnavailableError, help_link
-
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Az.Account module >= 2.2.0 is not installed. Run 'Install-Module -Name Az.Accounts' in "
                 f"PowerShell. {help_link(self._help)}"
             ) from None
@@ -83,7 +83,6 @@ class AzurePowerShellFlow(DeveloperToolFlow):
             raise self._unexpected(ask, str(error), without_token(done.stdout), "powershellcredential") from None
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link, redacted
         from .._protocols.powershell import plain_text, says
 
         words = redacted(plain_text(done.stderr))
@@ -92,37 +91,33 @@ class AzurePowerShellFlow(DeveloperToolFlow):
         if any(says(words, phrase) for phrase in _NOT_SIGNED_IN) and not says(words, "AADSTS"):
             tenant = self._tenant_for(ask)
             command = f"Connect-AzAccount -Tenant {tenant}" if tenant else "Connect-AzAccount"
-            return CredentialUnavailableError(
+            return self._unavailable(
                 f'{self._who}: Please run "Connect-AzAccount" to set up an account: run "{command}". {self._tool} '
                 f"said: {words} {help_link(self._help)}"
             )
         if says(words, "AuthorizationManager check failed"):
-            return CredentialUnavailableError(
+            return self._unavailable(
                 f"{self._who}: Execution policy prevented the script from running. {self._tool} said: {words} "
                 f"{help_link(self._help)}"
             )
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: Failed to invoke PowerShell: it ended with status {done.returncode} and said: "
             f"{words or 'nothing'} {help_link(self._help)}"
         )
 
     def _not_installed(self) -> Exception:
-        from .._errors.errors import CredentialUnavailableError, help_link
-
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: PowerShell is not installed. Install it (https://aka.ms/powershell) with the module "
             f"Az.Accounts, and run 'Connect-AzAccount'. {help_link(self._help)}"
         )
 
     def _claims_refused(self, ask: TokenRequest) -> Exception:
         """The tool cannot answer a claims challenge by itself: a person has to sign in with it."""
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         challenge = base64.b64encode((ask.claims or "").encode("utf-8")).decode("ascii")
         command = f"Connect-AzAccount -ClaimsChallenge {challenge}"
         if ask.tenant:
             command += f" -Tenant {ask.tenant}"
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: Failed to get token: the resource requires a new sign-in. Run (Az.Accounts 5.2.0 or later): "
             f"{command} {help_link('claims-challenge')}"
         )

@@ -12,6 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._errors.help import help_link
 from .._flows.flow import Flow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._values.messages import ALONE, IN_CHAIN, IN_DEFAULT_CHAIN
@@ -70,7 +71,7 @@ def silent_broker(**options: Any) -> Any:
     :raises TypeError: an option is unknown.
     """
     from .._broker.msal_bridge import console_window, runtime_problem
-    from .._errors.errors import CredentialUnavailableError, help_link
+    from .._errors.errors import CredentialUnavailableError
 
     try:
         broker = import_module("azure.identity.broker")
@@ -108,13 +109,11 @@ class BrokerFlow(SilentBrokerFlow):
         return self._credential_name
 
     async def _make_broker(self, io: FlowIO) -> Any:
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         given = {"client_id": self._client_id} if self._client_id else {}
         try:
             return await io.work(partial(silent_broker, tenant_id=self._tenant_id, **given, **self._options))
         except (ValueError, TypeError) as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"InteractiveBrowserBrokerCredential unavailable: {error} {help_link('broker')}"
             ) from error
 

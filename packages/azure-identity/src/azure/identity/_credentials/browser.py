@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from .._errors.help import help_link
 from .._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._flows.twins import AIO, public
 from .._flows.users import UserFlow, seconds_to_wait
 from .._values.messages import IN_DEFAULT_CHAIN
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -106,13 +108,12 @@ class InteractiveBrowserFlow(UserFlow):
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
         if hasattr(self, "_request_token"):
             return await self._ask_subclass(io, ask)
-        from .._errors.errors import CredentialUnavailableError, help_link
         from .._outside.redirects import CannotListen
         from .._protocols.users import sign_in
 
         reason = io.no_browser()
         if reason is not None:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: no browser can be opened here, because {reason}. Use DeviceCodeCredential. "
                 f"{help_link('sign-in')}"
             )
@@ -122,7 +123,7 @@ class InteractiveBrowserFlow(UserFlow):
         try:
             listener = await io.listen(host, port, path, secrets.state)
         except CannotListen as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Couldn't start an HTTP server: {error}. {help_link('sign-in')}"
             ) from error
         location = f"[{host}]" if ":" in host else host
@@ -141,7 +142,6 @@ class InteractiveBrowserFlow(UserFlow):
     async def _through_browser(
         self, io: FlowIO, ask: TokenRequest, secrets: SignIn, listener: RedirectListener, redirect_uri: str
     ) -> Granted:
-        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.users import authorize_url, code_form, user_scopes
 
         scopes = user_scopes(ask.scopes)
@@ -157,7 +157,7 @@ class InteractiveBrowserFlow(UserFlow):
             login_hint=self._login_hint,
         )
         if not await io.open_browser(url):
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Failed to open a browser. Use DeviceCodeCredential. {help_link('sign-in')}"
             )
         answer = await io.receive(listener, self._timeout)
@@ -169,7 +169,7 @@ class InteractiveBrowserFlow(UserFlow):
         return granted
 
     def _timed_out(self, ask: TokenRequest) -> Exception:
-        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
 
         # In the default chain nobody may be there to sign in, and other members may do without.
         kind = CredentialUnavailableError if ask.context == IN_DEFAULT_CHAIN else AuthenticationFailedError
@@ -181,41 +181,35 @@ class InteractiveBrowserFlow(UserFlow):
     async def _ask_subclass(self, io: FlowIO, ask: TokenRequest) -> Granted:
         """Let a subclass sign the person in, in the way of the published package's broker credential."""
         from .._broker.published_broker import request_token
-        from .._errors.errors import AuthenticationFailedError, help_link
 
         port: Any = io
         granted = await io.work(request_token, self, port, ask, io.now())
         if granted is None:
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: Authentication failed: the broker returned no token. {help_link('broker')}"
             )
         return granted
 
     def _code_in(self, answer: Mapping[str, str]) -> str:
-        from .._errors.errors import AuthenticationFailedError, help_link, redacted
-
         error = answer.get("error")
         if error:
             reason = answer.get("error_description") or "The sign-in page gave no reason."
             said = redacted(reason, answer.get("code", ""))
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: Authentication failed: ({redacted(error, limit=100)}) {said} {help_link('sign-in')}",
                 error_code=error,
             )
         if not answer.get("code"):
-            raise AuthenticationFailedError(
-                f"{self._who}: the sign-in came back without a code. {help_link('sign-in')}"
-            )
+            raise self._failed(f"{self._who}: the sign-in came back without a code. {help_link('sign-in')}")
         return answer["code"]
 
     def _check_nonce(self, granted: Granted, nonce: str) -> None:
         """The id token must be the answer to this very sign-in (OpenID Connect Core, section 3.1.3.7)."""
-        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import jwt_claims
 
         claims = jwt_claims(granted.body.get("id_token"))
         if claims and claims.get("nonce") != nonce:
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: the id token is not the answer to this sign-in: its nonce differs. "
                 f"{help_link('sign-in')}"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
@@ -98,8 +99,6 @@ def read_certificate(
             with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be one more import
                 data = file.read()
         except OSError as error:
-            from .._errors.errors import help_link
-
             # The same class of error (FileNotFoundError, ...), with a message that says whose file it is.
             raise type(error)(
                 error.errno,
@@ -112,8 +111,6 @@ def read_certificate(
     try:
         return AssertionSigner(bytes(data), password, send_chain)
     except ValueError as error:
-        from .._errors.errors import help_link
-
         raise ValueError(f"{owner}: {where}: {error} {help_link('certificate-file')}") from None
 
 

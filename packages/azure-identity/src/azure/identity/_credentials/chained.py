@@ -11,6 +11,7 @@ from .._flows.twins import AIO, public
 from .._protocols.scopes import OneScopeOnly, validate_scopes
 from .._values import messages
 from .._values.messages import Token, TokenRequest
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from azure.core.credentials import SupportsTokenInfo, TokenCredential
@@ -72,14 +73,14 @@ class ChainFlow(Flow):
             except Exception as error:
                 _LOGGER.debug("%s raised unexpected error %r", member_name(member), error, exc_info=True)
                 attempts.append(_attempt(member, error, io.stopwatch() - started, failed=True))
-                raise self._failed(attempts, [member_name(other) for other in self.credentials[i + 1 :]]) from error
+                raise self._no_token(attempts, [member_name(other) for other in self.credentials[i + 1 :]]) from error
             else:
                 _LOGGER.info("%s acquired a token from %s", self._who, member_name(member))
                 self._successful_credential = member
                 return entry
-        raise self._failed(attempts, []) from (attempts[-1].error if attempts else None)
+        raise self._no_token(attempts, []) from (attempts[-1].error if attempts else None)
 
-    def _failed(self, attempts: list[Attempt], skipped: list[str]) -> Exception:
+    def _no_token(self, attempts: list[Attempt], skipped: list[str]) -> Exception:
         from .._errors.diagnosis import FAILED, report
         from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
 
@@ -163,7 +164,6 @@ def _attempt(member: Any, error: Exception, seconds: float, *, failed: bool) -> 
     from azure.core.exceptions import AzureError
 
     from .._errors.diagnosis import COULD_NOT_TRY, FAILED, Attempt
-    from .._errors.errors import redacted
 
     # azure-core's str() of a foreign error appends the response body; its message does not.
     text = error.message if isinstance(error, AzureError) else (str(error) or type(error).__name__)

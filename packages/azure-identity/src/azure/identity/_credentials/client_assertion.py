@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Awaitable, Callable, Union
 
+from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
@@ -63,10 +64,8 @@ class ClientAssertionFlow(EntraFlow):
 
         assertion = await io.call(self._func)
         if not isinstance(assertion, str) or not assertion:
-            from .._errors.errors import AuthenticationFailedError, help_link
-
             what = "an empty string" if assertion == "" else f"{type(assertion).__name__}"
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: the callback 'func' must return the assertion as a non-empty str, but it returned "
                 f"{what}. "
                 f"{help_link('assertion-callback')}"

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
+from .._errors.help import help_link
 from .._flows.flow import NotConfigured
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._values import settings
 from .._values.messages import IN_DEFAULT_CHAIN
+from .._values.redaction import redacted
 from .chained import ChainFlow
 
 if TYPE_CHECKING:
@@ -393,10 +395,8 @@ class BrokenFlow(ChainFlow):
         return self._credential_name
 
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors.errors import AuthenticationFailedError, help_link, redacted
-
         text = self._error.strerror if isinstance(self._error, OSError) else str(self._error)
-        raise AuthenticationFailedError(
+        raise self._failed(
             f"{self._credential_name} is configured, but wrongly: {redacted(text or repr(self._error))} "
             f"{help_link('chain-failed')}"
         ) from self._error
@@ -406,9 +406,7 @@ class UnavailableFlow(BrokenFlow):
     """Stands in for a member that is not configured. Says so when it is asked, and the chain goes on."""
 
     async def _answer(self, io: FlowIO, ask: TokenRequest) -> Entry:
-        from .._errors.errors import CredentialUnavailableError
-
-        raise CredentialUnavailableError(str(self._error)) from self._error
+        raise self._unavailable(str(self._error)) from self._error
 
 
 class UnavailableMember(UnavailableFlow, SyncCredential):

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from .._errors.help import help_link
 from .._flows.shells import AsyncCredential, AsyncSignIn, SyncCredential, SyncSignIn
 from .._flows.twins import AIO, public
 from .._flows.users import UserFlow, seconds_to_wait
@@ -92,7 +93,7 @@ class DeviceCodeFlow(UserFlow):
         self._prompt_callback = prompt_callback
 
     async def _ask_person(self, io: FlowIO, ask: TokenRequest) -> Granted:
-        from .._errors.errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError
         from .._protocols.users import device_form
 
         code = await self._request_code(io, ask)

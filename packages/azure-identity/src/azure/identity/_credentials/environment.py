@@ -7,6 +7,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._errors.help import help_link
 from .._flows.flow import Flow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
@@ -115,9 +116,7 @@ class EnvironmentFlow(Flow):
 
     def _check(self, ask: TokenRequest) -> None:
         if self._credential is None:
-            from .._errors.errors import CredentialUnavailableError, help_link
-
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who} authentication unavailable. Environment variables are not fully configured. "
                 f"{self._missing()} "
                 f"{help_link('environment')}"

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional, Union
 
 from .._cache.memory import TokenCache
+from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
@@ -160,9 +161,7 @@ class OnBehalfOfFlow(EntraFlow):
             return assertion_proof(self._signer.assertion(io, self._authority, self._tenant_for(ask), self._client_id))
         assertion = await io.call(self._func)  # type: ignore[arg-type]
         if not isinstance(assertion, str) or not assertion:
-            from .._errors.errors import AuthenticationFailedError, help_link
-
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: the callback 'client_assertion_func' must return the assertion as a non-empty str, "
                 f"but it returned {type(assertion).__name__}. "
                 f"{help_link('assertion-callback')}"

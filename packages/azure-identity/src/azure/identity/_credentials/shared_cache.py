@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
+from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
@@ -80,7 +81,7 @@ class SharedTokenCacheFlow(EntraFlow):
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         from .._cache.refresh import LAST_MINUTES
-        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError, help_link
+        from .._errors.errors import AuthenticationFailedError
         from .._protocols.users import anchor, refresh_form, user_scopes
 
         document = await self._load(io, ask)
@@ -106,7 +107,7 @@ class SharedTokenCacheFlow(EntraFlow):
         )
         if last is None or ask.context == IN_DEFAULT_CHAIN:
             reason = f" {last.message}" if last is not None else ""
-            raise CredentialUnavailableError(message + reason, getattr(last, "response", None)) from last
+            raise self._unavailable(message + reason, getattr(last, "response", None)) from last
         raise last
 
     def _usable(self, tokens: list[StoredRefreshToken]) -> list[StoredRefreshToken]:
@@ -117,25 +118,22 @@ class SharedTokenCacheFlow(EntraFlow):
     async def _load(self, io: FlowIO, ask: TokenRequest) -> Document:
         from .._cache.msal_schema import Document
         from .._cache.store import PlainFileStore, StoreUnusable
-        from .._errors.errors import CredentialUnavailableError, help_link
 
         if not self.supported():
-            raise CredentialUnavailableError(f"{self._who}: Shared token cache is not supported on this platform.")
+            raise self._unavailable(f"{self._who}: Shared token cache is not supported on this platform.")
         store = PlainFileStore(self._store_name, cae=ask.cae)
         try:
             document = Document(await store.load(io))
             if document.damaged:
                 raise StoreUnusable(f"{store.path} is damaged: it is not a JSON object")
         except StoreUnusable as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Shared token cache unavailable: {error}. {help_link('shared-token-cache')}"
             ) from error
         return document
 
     def _choose(self, document: Document) -> StoredAccount:
         """The one account that is meant."""
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         accounts = document.accounts(self._authority)
         if self._account_record is not None:
             home = self._account_record.home_account_id.lower()
@@ -170,7 +168,7 @@ class SharedTokenCacheFlow(EntraFlow):
                 f"Multiple accounts{described} were found in the cache. Name one by username and tenant_id "
                 "(AZURE_USERNAME and AZURE_TENANT_ID for DefaultAzureCredential)."
             )
-        raise CredentialUnavailableError(f"{self._who}: {reason} {help_link('shared-token-cache')}")
+        raise self._unavailable(f"{self._who}: {reason} {help_link('shared-token-cache')}")
 
 
 def _same(wanted: Optional[str], found: Optional[str]) -> bool:

@@ -10,6 +10,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
+from .._errors.help import help_link
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._values import settings
@@ -50,8 +51,6 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
             self._options["additionally_allowed_tenants"] = additionally_allowed_tenants
 
     async def _make_broker(self, io: FlowIO) -> Any:
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         record = await self._read_record(io)
         try:
             return await io.work(
@@ -64,13 +63,12 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
                 )
             )
         except (ValueError, TypeError) as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Failed to load authentication record: {error} {help_link('vscode')}"
             ) from error
 
     async def _read_record(self, io: FlowIO) -> AuthenticationRecord:
         """Who is signed in."""
-        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.vscode import LIMIT, PLACES, parse_record
 
         for place in PLACES:
@@ -79,14 +77,14 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
                 return parse_record(await io.read(path, LIMIT))
             except Unreadable as error:
                 if not isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-                    raise CredentialUnavailableError(
+                    raise self._unavailable(
                         f"{self._who}: Failed to load authentication record: {error}. {help_link('vscode')}"
                     ) from error
             except ValueError as error:
-                raise CredentialUnavailableError(
+                raise self._unavailable(
                     f"{self._who}: Failed to load authentication record: {path}: {error}. {help_link('vscode')}"
                 ) from error
-        raise CredentialUnavailableError(
+        raise self._unavailable(
             f"{self._who}: nobody is signed in. You must be signed in to Azure in Visual Studio Code, with the Azure "
             f"Resources extension, and the package azure-identity-broker must be installed. {help_link('vscode')}"
         )

@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.flow import NotConfigured
 from .._flows.shells import AsyncCredential, SyncCredential
@@ -123,7 +124,6 @@ class WorkloadIdentityFlow(EntraFlow):
         return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(token.text)))
 
     async def _federated_token(self, io: FlowIO) -> FederatedToken:
-        from .._errors.errors import CredentialUnavailableError, help_link
         from .._protocols.workload_identity import NotAToken, parse_federated_token
 
         problem: str
@@ -134,7 +134,7 @@ class WorkloadIdentityFlow(EntraFlow):
             problem, cause = f"the token file cannot be read ({error})", error
         except NotAToken as error:
             problem, cause = f"the token file {self._token_file} {error}", error
-        raise CredentialUnavailableError(
+        raise self._unavailable(
             f"{self._who} authentication unavailable: {problem}. In Azure Kubernetes Service the file is put into pods "
             'with the label azure.workload.identity/use: "true" when they are created; elsewhere, make sure that '
             f"token_file_path or {settings.FEDERATED_TOKEN_FILE} names the file with the service account's token. "
@@ -176,13 +176,11 @@ class WorkloadIdentityFlow(EntraFlow):
     def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
         if self._binding is None:
             return super()._unreachable(error)
-        from .._errors.errors import AuthenticationFailedError, help_link
-
         names = {
             "tls": f"its certificate must be for {settings.KUBERNETES_SNI_NAME} and come from the authorities in "
             f"{settings.KUBERNETES_CA_FILE} or {settings.KUBERNETES_CA_DATA}",
         }.get(error.kind, f"it must be reachable from this pod at {settings.KUBERNETES_TOKEN_PROXY}")
-        return AuthenticationFailedError(
+        return self._failed(
             f"{self._who}: the cluster's token proxy {error.url} cannot be reached: {error.reason}. Check the identity "
             f"binding of the cluster: {names}. {help_link('identity-binding')}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._errors.help import help_link
 from .._values.messages import Unreachable
 from .entra import EntraFlow
 
@@ -26,23 +27,20 @@ class BuildAgentFlow(EntraFlow):
     ) -> Token:
         """Ask the agent for a token, which its answer has in `member`, and exchange it. `advice` is what to look at
         when the agent gives none."""
-        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.build_agents import NoOidcToken, parse_oidc
         from .._protocols.entra import assertion_proof, client_credentials
 
         try:
             response = await io.send(request)
         except Unreachable as error:
-            raise AuthenticationFailedError(
+            raise self._failed(
                 f"{self._who}: the OIDC endpoint of {self._agent}, {error.url}, cannot be reached: {error.reason}. "
                 f"{help_link(self._help)}"
             ) from error
         try:
             assertion = parse_oidc(response, member, *self._secrets())
         except NoOidcToken as error:
-            raise AuthenticationFailedError(
-                f"{self._who}: {error} {advice} {help_link(self._help)}", response.raw
-            ) from None
+            raise self._failed(f"{self._who}: {error} {advice} {help_link(self._help)}", response.raw) from None
         return await self._redeem(io, ask, client_credentials(self._client_id, ask.scopes, assertion_proof(assertion)))
 
     def _assertion_name(self) -> str:
@@ -50,8 +48,6 @@ class BuildAgentFlow(EntraFlow):
 
     def _not_here(self, problem: str, where: str) -> Exception:
         """The program does not run on such an agent, or the agent offers no tokens."""
-        from .._errors.errors import CredentialUnavailableError, help_link
-
-        return CredentialUnavailableError(
+        return self._unavailable(
             f"{self._who}: the environment variable {problem}. This credential works {where}. {help_link(self._help)}"
         )

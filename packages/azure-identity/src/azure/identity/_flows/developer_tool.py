@@ -14,10 +14,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 from .._cache.memory import TokenKey
+from .._errors.help import help_link
 from .._protocols.scopes import canonical_scopes, validate_scopes
 from .._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
 from .._values import settings
 from .._values.messages import IN_DEFAULT_CHAIN, CannotRun, Command, TimedOut
+from .._values.redaction import redacted
 from .flow import Flow
 
 if TYPE_CHECKING:
@@ -136,23 +138,21 @@ class DeveloperToolFlow(Flow):
 
     async def _run_tool(self, io: FlowIO, argv: Sequence[str], env: Mapping[str, str], hide: str = "") -> Completed:
         """Run the tool, or say why it could not be. `hide` is an argument that no log record shall show."""
-        from .._errors.errors import CredentialUnavailableError, help_link
-
         try:
             folder = working_directory()
         except LookupError as error:
-            raise CredentialUnavailableError(f"{self._who}: {self._tool} cannot be started: {error}.") from None
+            raise self._unavailable(f"{self._who}: {self._tool} cannot be started: {error}.") from None
         _LOGGER.debug("Running %s", ["..." if hide and argument == hide else argument for argument in argv])
         try:
             return await io.run(Command(tuple(argv), self._process_timeout, env, folder))
         except TimedOut as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Timed out waiting for {self._tool}: {error}. A cold start can take that long; create "
                 f"the credential with a larger process_timeout. "
                 f"{help_link(self._help)}"
             ) from error
         except CannotRun as error:
-            raise CredentialUnavailableError(
+            raise self._unavailable(
                 f"{self._who}: Failed to execute {argv[0]}: {error}. {help_link(self._help)}"
             ) from error
 
@@ -171,20 +171,10 @@ class DeveloperToolFlow(Flow):
                 multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
-            from .._errors.errors import AuthenticationFailedError, help_link
-
-            raise AuthenticationFailedError(
-                f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
-                "To enable acquiring tokens for it, "
-                "add it to additionally_allowed_tenants when creating the credential, or "
-                'add "*" to '
-                f"allow any tenant. {help_link('tenant-not-allowed')}"
-            ) from None
+            raise self._tenant_refused(ask) from None
 
     def _unexpected(self, ask: TokenRequest, why: str, stdout: str, page: str) -> Exception:
         """The tool succeeded, but printed something else than a token."""
-        from .._errors.errors import help_link, redacted
-
         shown = redacted(stdout, limit=400) or "nothing"
         return self._failure(
             ask,
@@ -200,8 +190,6 @@ class DeveloperToolFlow(Flow):
 
     def _gave_up(self, ask: TokenRequest, words: str, status: int) -> Exception:
         """The tool ended with an error nothing more is known about than its words."""
-        from .._errors.errors import help_link
-
         said = f"{self._tool} failed: {words}"
         if not words:
             said = f"Failed to invoke {self._tool}: it ended with status {status} and said nothing."
@@ -210,8 +198,6 @@ class DeveloperToolFlow(Flow):
     def _failure(self, ask: TokenRequest, message: str) -> Exception:
         """The tool tried and failed. Within DefaultAzureCredential that is no reason to stop: the next tool may be
         signed in."""
-        from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
-
         if ask.context == IN_DEFAULT_CHAIN:
-            return CredentialUnavailableError(message)
-        return AuthenticationFailedError(message)
+            return self._unavailable(message)
+        return self._failed(message)

@@ -13,11 +13,13 @@ import os
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 from .._cache.memory import TokenKey
+from .._errors.help import help_link
 from .._protocols.authority import PUBLIC_CLOUD, Authority, is_adfs, parse_authority, token_endpoint, valid_region
 from .._protocols.scopes import canonical_scopes, parse_claims, validate_scopes
 from .._protocols.tenants import TenantNotAllowed, resolve_tenant, tenant_list, validate_tenant
 from .._values import settings
 from .._values.messages import Unreachable
+from .._values.redaction import redacted
 from .flow import Flow, split_options
 
 if TYPE_CHECKING:
@@ -88,15 +90,7 @@ class EntraFlow(Flow):
                 multitenant_disabled=settings.read_flag(settings.DISABLE_MULTITENANT),
             )
         except TenantNotAllowed:
-            from .._errors.errors import AuthenticationFailedError, help_link
-
-            raise AuthenticationFailedError(
-                f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. "
-                "To enable acquiring tokens for it, "
-                "add it to additionally_allowed_tenants when creating the credential, or "
-                'add "*" to '
-                f"allow any tenant. {help_link('tenant-not-allowed')}"
-            ) from None
+            raise self._tenant_refused(ask) from None
         assert tenant is not None  # one is configured
         return tenant
 
@@ -170,7 +164,6 @@ class EntraFlow(Flow):
         authority = self._authority
         if self._trusted or not authority.needs_discovery or is_adfs(tenant) or authority.host in _confirmed_hosts:
             return
-        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.discovery import instance_request, parse_instance
 
         async with io.single_flight(("instance discovery", authority.host)) as flight:
@@ -180,7 +173,7 @@ class EntraFlow(Flow):
             known = parse_instance(response)
             if not known:
                 reason = "Microsoft does not know it as an authority" if known is False else _http_text(response)
-                raise AuthenticationFailedError(
+                raise self._failed(
                     f"{self._who}: the authority {authority.url} could not be confirmed: {reason}. If it is an "
                     "authority you trust, "
                     "such as that of a private cloud, create the credential with disable_instance_discovery=True. "
@@ -217,8 +210,6 @@ class EntraFlow(Flow):
     # --- errors ---
 
     def _unreachable(self, error: Unreachable) -> AuthenticationFailedError:
-        from .._errors.errors import AuthenticationFailedError, help_link
-
         step = {
             "tls": "If a proxy or a private authority uses certificates of its own, name its CA file in "
             "REQUESTS_CA_BUNDLE or by connection_verify.",
@@ -227,14 +218,12 @@ class EntraFlow(Flow):
             error.kind,
             f"Check the network, the proxy settings (HTTPS_PROXY), and the authority ({settings.AUTHORITY_HOST}).",
         )
-        return AuthenticationFailedError(
+        return self._failed(
             f"{self._who}: {error.url} cannot be reached: {error.reason}. {step} {help_link('no-connection')}"
         )
 
     def _unusable(self, url: str, reason: str, response: Response) -> AuthenticationFailedError:
-        from .._errors.errors import AuthenticationFailedError, help_link
-
-        return AuthenticationFailedError(
+        return self._failed(
             f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
             f"answering (a proxy, a sign-in page of the network), "
             f"or the authority may be wrong ({settings.AUTHORITY_HOST}). "
@@ -252,7 +241,6 @@ class EntraFlow(Flow):
         sent_at: int,
         form: Optional[Mapping[str, str]] = None,
     ) -> AuthenticationFailedError:
-        from .._errors.errors import AuthenticationFailedError, redacted
         from .._errors.next_steps import next_step
 
         secrets = (*self._secrets(), *_secrets_in(form or {}))
@@ -266,7 +254,7 @@ class EntraFlow(Flow):
         found = f" ({', '.join(ids)})" if ids else ""
         assertion = (form or {}).get("client_assertion")
         facts = self._assertion_facts(refusal, assertion, sent_at) if assertion else ""
-        return AuthenticationFailedError(
+        return self._failed(
             f"{self._who}: Microsoft Entra ID refused a token for {' '.join(ask.scopes)} (application "
             f"{self._client_id}, tenant {self._tenant_for(ask)}). "
             f"Authentication failed: ({name}) {text}{found}\n"
@@ -304,7 +292,6 @@ def _secrets_in(form: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _http_text(response: Response, *secrets: str) -> str:
-    from .._errors.errors import redacted
     from .._protocols.entra import content_type, retry_after
 
     wait = retry_after(response)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Hashable, Mapping, Optional
 
 from .._cache.memory import Entry, TokenCache, TokenKey
 from .._cache.refresh import RENEW_EARLY, USE, refresh_need
+from .._errors.help import help_link
 from .._outside.flights import FlightTable
 from .._protocols.scopes import canonical_scopes, validate_scopes
 from .._values import settings
 
 if TYPE_CHECKING:
+    from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
     from .._outside.port import FlowIO
     from .._values.messages import Token, TokenRequest
 
@@ -63,6 +65,26 @@ class Flow:
     def _who(self) -> str:
         """The name messages call this credential by."""
         return type(self).__name__
+
+    def _failed(self, message: str, response: Any = None, **facts: Any) -> AuthenticationFailedError:
+        """*Tried and refused*, to be raised. `facts` are what the authority said, as the class keeps it."""
+        from .._errors.errors import AuthenticationFailedError
+
+        return AuthenticationFailedError(message, response, **facts)
+
+    def _unavailable(self, message: str, response: Any = None) -> CredentialUnavailableError:
+        """*Could not try*, to be raised."""
+        from .._errors.errors import CredentialUnavailableError
+
+        return CredentialUnavailableError(message, response)
+
+    def _tenant_refused(self, ask: TokenRequest) -> AuthenticationFailedError:
+        """The caller asked for a tenant that the credential may not use."""
+        return self._failed(
+            f"{self._who}: the current credential is not configured to acquire tokens for tenant {ask.tenant}. To "
+            "enable acquiring tokens for it, add it to additionally_allowed_tenants when creating the credential, or "
+            f'add "*" to allow any tenant. {help_link("tenant-not-allowed")}'
+        )
 
     def _sibling(self, name: str) -> Any:
         """The public class of this name and this face."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Mapping, Optional, TypeVar
 
+from .._errors.help import help_link
 from .._errors.logging import log_failure, log_success
 from .._outside.blocking import BlockingIO
 from .._outside.port import clock, run_blocking
@@ -72,9 +73,7 @@ class _Shell(Flow):
         """A port's failure that a flow did not put into words of its own."""
         if isinstance(error, Closed):
             return self._closed_error()
-        from .._errors.errors import AuthenticationFailedError, help_link
-
-        return AuthenticationFailedError(f"{self._who}: {error}. {help_link('no-connection')}")
+        return self._failed(f"{self._who}: {error}. {help_link('no-connection')}")
 
 
 def _info(entry: Entry) -> AccessTokenInfo:

@@ -16,6 +16,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Hashable, Iterable, Mapping, Optional
 
 from .._cache.refresh_tokens import RefreshTokens
+from .._errors.help import help_link
 from .._values import settings
 from .._values.messages import ALONE, RefreshToken, Token, TokenRequest
 from .entra import EntraFlow
@@ -150,7 +151,7 @@ class UserFlow(EntraFlow):
 
     def _required(self, ask: TokenRequest, refused: Optional[AuthenticationFailedError]) -> AuthenticationRequiredError:
         """Nothing more can be had without the person."""
-        from .._errors.errors import AuthenticationRequiredError, help_link
+        from .._errors.errors import AuthenticationRequiredError
 
         why = f" The account's refresh token was refused: {refused}" if refused is not None else ""
         message = (
@@ -223,13 +224,12 @@ class UserFlow(EntraFlow):
 
     def _signed_in(self, granted: Granted, ask: TokenRequest) -> Token:
         """Remember the account that has just signed in."""
-        from .._errors.errors import AuthenticationFailedError, help_link
         from .._protocols.users import parse_account, refresh_token_of
 
         record = parse_account(granted.body, self._client_id, self._authority, self._tenant_for(ask))
         if record is None:
             if self._needs_account:
-                raise AuthenticationFailedError(
+                raise self._failed(
                     f"{self._who}: the answer does not say whose token it is (neither client_info nor an id token). "
                     f"{help_link('unusable-answer')}"
                 )
@@ -261,9 +261,7 @@ class UserFlow(EntraFlow):
         if scopes is None:
             default = _MANAGEMENT_SCOPES.get(self._authority.cloud)
             if default is None:
-                from .._errors.errors import CredentialUnavailableError
-
-                raise CredentialUnavailableError(
+                raise self._unavailable(
                     f"{self._who}: authenticate() needs 'scopes' here: no default scopes are known for the authority "
                     f"{self._authority.url}."
                 )

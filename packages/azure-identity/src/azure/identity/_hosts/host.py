@@ -14,9 +14,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, NamedTuple, Optional, Union
 
+from .._errors.help import help_link
 from .._protocols.identities import EITHER_ID, Identity
 from .._protocols.retries import CONNECT, JITTER, READ, STATUS, configured
 from .._values.messages import Response, Unreachable
+from .._values.redaction import redacted
 
 if TYPE_CHECKING:
     from .._errors.errors import AuthenticationFailedError, CredentialUnavailableError
@@ -295,7 +297,7 @@ class Host:
 
     def unavailable(self, text: str, response: Optional[Response] = None) -> CredentialUnavailableError:
         """*Could not try*."""
-        from .._errors.errors import CredentialUnavailableError, help_link
+        from .._errors.errors import CredentialUnavailableError
 
         return CredentialUnavailableError(
             f"{self._who} authentication unavailable: {text} {help_link('managed-identity')}",
@@ -306,7 +308,7 @@ class Host:
         self, text: str, response: Optional[Response] = None, refusal: Optional[Refusal] = None
     ) -> AuthenticationFailedError:
         """*Tried and refused*."""
-        from .._errors.errors import AuthenticationFailedError, help_link
+        from .._errors.errors import AuthenticationFailedError
 
         return AuthenticationFailedError(
             f"{self._who}: {text} {help_link('managed-identity')}",
@@ -317,8 +319,6 @@ class Host:
 
     def clean(self, text: str, limit: int = 1000) -> str:
         """What a host said, fit for a message."""
-        from .._errors.errors import redacted
-
         return redacted(text, self.secret, limit=limit)
 
     def excerpt(self, response: Response) -> str:
