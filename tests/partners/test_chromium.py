@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -63,7 +64,7 @@ class Desk:
             [sys.executable, "-c", textwrap.dedent(text)],
             env={
                 **os.environ,
-                "BROWSER": f"{sys.executable} {SCRIPT} %s &",
+                "BROWSER": f"{shlex.quote(sys.executable)} {shlex.quote(str(SCRIPT))} %s &",
                 "PERSON": json.dumps(person),
                 "SCRIPT": SCRIPT,
                 "SCOPE": self.entra.resource_scope,

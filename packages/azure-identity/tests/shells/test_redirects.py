@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import html.parser
 import http.client
+import shlex
 import socket
 import sys
 import threading
@@ -594,7 +595,8 @@ def browser_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
         opened = tmp_path / "opened"
         script = tmp_path / "browser.py"
         script.write_text(f"import pathlib, sys, time\npathlib.Path({str(opened)!r}).write_text(sys.argv[1])\n{body}\n")
-        monkeypatch.setenv("BROWSER", f"{sys.executable} {script} %s")
+        # `webbrowser` splits it as a shell would: a folder may have a blank in its name.
+        monkeypatch.setenv("BROWSER", f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} %s")
         import webbrowser
 
         monkeypatch.setattr(webbrowser, "_tryorder", None)  # it reads BROWSER once
