@@ -231,14 +231,14 @@ def refusing_url() -> str:
 
 def server_context(authority_pem: bytes, *names: str) -> ssl.SSLContext:
     """A TLS server's context, with a certificate for `names` from the authority made by `new_authority`."""
-    from entra_emulator.keys.signing.certificate_authority import CertificateAuthority
+    from entra_emulator.keys.certificate_authority import CertificateAuthority
 
     return CertificateAuthority(authority_pem).server_context(names)
 
 
 def new_authority(folder: Path) -> tuple[bytes, str]:
     """A new certificate authority: what `server_context` takes, and the path of the file that clients trust."""
-    from entra_emulator import certificate_authority
+    from entra_emulator.keys import certificate_authority
 
     pem = certificate_authority.new_authority()
     path = folder / "authority.pem"

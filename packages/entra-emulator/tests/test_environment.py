@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from entra_emulator.emulator.emulator.environment import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entra_emulator.emulator.environment import (
     ca_bundle,
     detect_shell,
     is_azure_variable,
     proxy_exception,
     render,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 OWN = b"-----BEGIN CERTIFICATE-----\nown\n-----END CERTIFICATE-----\n"
 COMPANY = b"# company\n-----BEGIN CERTIFICATE-----\r\ncompany\r\n-----END CERTIFICATE-----\r\n"

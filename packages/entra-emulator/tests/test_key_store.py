@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from entra_emulator.keys.signing.certificate_authority import CertificateAuthority, new_authority, parse_authority
-from entra_emulator.keys.signing.key_store import KeyStore, UnusableFileError, default_key_dir
 
-from entra_emulator import EntraEmulator, key_store
+from entra_emulator import EntraEmulator
+from entra_emulator.keys import key_store
+from entra_emulator.keys.certificate_authority import CertificateAuthority, new_authority, parse_authority
+from entra_emulator.keys.key_store import KeyStore, UnusableFileError, default_key_dir
 from entra_emulator.keys.signing import new_signing_key, parse_signing_key
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

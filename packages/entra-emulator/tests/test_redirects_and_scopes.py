@@ -16,7 +16,7 @@ from entra_emulator.sign_in.authorization import (
     redirect_uri_matches,
 )
 from entra_emulator.sign_in.codes import canonical_user_code, new_user_code
-from entra_emulator.sign_in.grants import s256
+from entra_emulator.sign_in.grant_core import s256
 from entra_emulator.sign_in.permissions import parse_scope
 from entra_emulator.values.errors import EntraError
 

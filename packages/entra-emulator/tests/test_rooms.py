@@ -49,7 +49,7 @@ def arrows(files: Dict[Tuple[str, ...], str]) -> Iterator[Tuple[str, str, str]]:
             else:
                 continue
             for alias in node.names:
-                full = (*target, alias.name) if not target else target
+                full = target if target else (*target, alias.name)
                 if not target and alias.name in OPEN_TO_ALL:
                     continue
                 here, there = ".".join(parts), ".".join(full)

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from entra_emulator import EntraEmulator
-from entra_emulator.endpoints.http_face import parse_basic, parse_form
+from entra_emulator.endpoints.forms import parse_basic, parse_form
 from entra_emulator.values.errors import EntraError
 
 Ask = Callable[..., requests.Response]

@@ -7,9 +7,9 @@ from typing import Any, Dict, Optional
 
 import jwt
 import pytest
-from entra_emulator.keys.signing.key_store import KeyStore
 
 from entra_emulator.directory.directory import App, Directory, Resource, Secret, Tenant
+from entra_emulator.keys.key_store import KeyStore
 from entra_emulator.keys.signing import new_signing_key, parse_signing_key
 from entra_emulator.tokens.access_tokens import TokenIssuer
 from entra_emulator.tokens.client_authentication import ClientAuthenticator

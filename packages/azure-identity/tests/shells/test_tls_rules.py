@@ -106,7 +106,7 @@ class Cluster(NamedTuple):
 def new_cluster(folder: Path) -> Cluster:
     folder.mkdir(exist_ok=True)
     authority, ca_file = loopback.new_authority(folder)
-    from entra_emulator.keys.signing.certificate_authority import CertificateAuthority
+    from entra_emulator.keys.certificate_authority import CertificateAuthority
 
     chain = folder / "server.pem"
     chain.write_bytes(CertificateAuthority(authority).issue([NAME]))

@@ -3,71 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
-import secrets as random_secrets
 import shutil
 import tempfile
 import threading
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import (
-    TYPE_CHECKING,
-    Any,
     Callable,
     Dict,
     FrozenSet,
     List,
-    Literal,
-    Mapping,
     Optional,
     Sequence,
     Tuple,
     Type,
     Union,
-    overload,
 )
 
 from ..directory.directory import (
-    TOKEN_EXCHANGE_AUDIENCE,
     App,
-    FederatedCredential,
     Resource,
     Secret,
     Tenant,
-    derived_id,
 )
 from ..directory.first_party import first_party_apps
 from ..directory.registrations import RegisteredApp
 from ..endpoints.http_face import PROTECTED_RESOURCE, HttpFace
 from ..endpoints.realm import Realm
 from ..endpoints.server import BackgroundServer
-from ..hosts.host import Host, Site
-from ..hosts.identities import A_DAY, ManagedIdentity, machine_resource_id, user_assigned_resource_id
-from ..hosts.registry import make_host
+from ..hosts.host import Host
+from ..hosts.identities import A_DAY, ManagedIdentity, machine_resource_id
 from ..journal.faults import Faults
 from ..journal.request_log import RequestLog
 from ..keys.certificate_authority import SERVER_NAMES
 from ..keys.key_store import KeyStore
 from ..keys.signing import parse_signing_key
-from ..sign_in.authorization import redirect_uri_matches
-from ..tokens.federation import DEFAULT_ISSUER, DEFAULT_SUBJECT, issuer_url, sign_federated_token
+from ..tokens.federation import DEFAULT_SUBJECT
 from ..values.addresses import is_loopback, is_unspecified
 from ..values.clock import Clock
 from ..values.settings import Lifetime, Settings
 from . import environment as environments
-from .people import USER_NAME, USER_PASSWORD, People
-
-if TYPE_CHECKING:
-    from ..hosts.app_service import AppService2017Host, AppServiceHost
-    from ..hosts.arc import ArcHost
-    from ..hosts.azure_ml import AzureMlHost
-    from ..hosts.cloud_shell import CloudShellHost
-    from ..hosts.identity_binding import IdentityBindingHost
-    from ..hosts.imds import ImdsHost
-    from ..hosts.service_fabric import ServiceFabricHost
-    from ..hosts.workload_identity import WorkloadIdentityHost
+from .hosting import Hosting
+from .people import USER_NAME, USER_PASSWORD
 
 TENANT_ID = "e0a5c0de-0000-4000-8000-000000000001"
 """The default tenant."""
@@ -84,7 +62,7 @@ MANAGED_IDENTITY_CLIENT_ID = "e0a5c0de-0000-4000-8000-00000000c001"
 _LINK_LOCAL = "169.254.169.254"
 
 
-class EntraEmulator(People):
+class EntraEmulator(Hosting):
     """A local Microsoft Entra ID.
 
     ::
@@ -307,251 +285,6 @@ class EntraEmulator(People):
     def required_roles(self, roles: Sequence[str]) -> None:
         self._realm.settings.required_roles = frozenset(roles)
 
-    # ---- directory ----
-
-    def add_tenant(
-        self, domain: str, *, tenant_id: Optional[str] = None, display_name: str = "", more_domains: Sequence[str] = ()
-    ) -> Tenant:
-        """Add a tenant.
-
-        :param domain: its domain name, such as `fabrikam.onmicrosoft.com`.
-        :keyword tenant_id: a GUID. Default: a random one.
-        :raises ValueError: a name is taken, or the id is no GUID.
-        """
-        identity = _guid(tenant_id, "tenant_id")
-        return self._realm.directory.add_tenant(Tenant(identity, (domain, *more_domains), display_name or domain))
-
-    def add_app(
-        self,
-        display_name: str = "",
-        *,
-        client_id: Optional[str] = None,
-        tenant: Optional[Tenant] = None,
-        secrets: Optional[Sequence[Union[str, Secret]]] = None,
-        certificates: Sequence[bytes] = (),
-        federated_credentials: Sequence[FederatedCredential] = (),
-        roles: Optional[Mapping[str, Sequence[str]]] = None,
-        multi_tenant: bool = False,
-        token_lifetime: Optional[int] = None,
-        public: bool = False,
-        redirect_uris: Sequence[str] = (),
-        family: str = "",
-        permissions: Optional[Mapping[str, Sequence[str]]] = None,
-        admin_consent: bool = False,
-    ) -> RegisteredApp:
-        """Register an app.
-
-        :keyword client_id: a GUID. Default: a random one.
-        :keyword tenant: its home. Default: the default tenant.
-        :keyword secrets: client secrets. Default: one random secret; `()` for none.
-        :keyword certificates: PEM certificates.
-        :keyword federated_credentials: trust in external issuers.
-        :keyword roles: app roles by resource (app id or identifier URI).
-        :keyword multi_tenant: whether every tenant knows it.
-        :keyword token_lifetime: seconds. Default: the emulator's.
-        :keyword public: whether it runs on its users' devices: it has no secret, and uses PKCE. Default: a web app.
-        :keyword redirect_uris: where sign-ins may return to. Of `http://localhost`, any port does.
-        :keyword family: the family of apps that share refresh tokens, such as `1`. Default: none.
-        :keyword permissions: delegated permissions that the registration lists, by resource. Default: all that users
-            may consent to.
-        :keyword admin_consent: whether nobody is asked for consent to anything.
-        :raises ValueError: the client id is taken or no GUID, the lifetime is not positive, a redirect URI is none, or
-            a public app has a credential.
-        :raises LookupError: a resource in `roles` or `permissions` is unknown.
-        """
-        identity = _guid(client_id, "client_id")
-        if self._realm.directory.app(identity) is not None:
-            raise ValueError(f"client_id: {identity} is taken")
-        if token_lifetime is not None and token_lifetime <= 0:
-            raise ValueError(f"token_lifetime: expected positive seconds, got {token_lifetime}")
-        if public and (secrets or certificates or federated_credentials):
-            raise ValueError("public: expected an app without secrets, certificates and federated credentials")
-        for uri in redirect_uris:
-            if not redirect_uri_matches(uri, uri):
-                raise ValueError(f"redirect_uris: expected absolute URIs without a fragment, got {uri!r}")
-        listed = None
-        if permissions is not None:
-            listed = {self._resource_of(name).app_id: tuple(scopes) for name, scopes in permissions.items()}
-        given = [random_secrets.token_urlsafe(30)] if secrets is None and not public else secrets or ()
-        self._realm.directory.put_app(
-            App(
-                identity,
-                (tenant or self.tenant).id,
-                display_name or f"app {identity[:8]}",
-                secrets=tuple(one if isinstance(one, Secret) else Secret(one) for one in given),
-                federated_credentials=tuple(federated_credentials),
-                multi_tenant=multi_tenant,
-                token_lifetime=token_lifetime,
-                public=public,
-                redirect_uris=tuple(redirect_uris),
-                family=family,
-                permissions=listed,
-                consented=admin_consent,
-            )
-        )
-        app = self._registered(identity)
-        for pem in certificates:
-            app.add_certificate(pem)
-        for resource, granted in (roles or {}).items():
-            app.grant(resource, *granted)
-        return app
-
-    def add_resource(
-        self,
-        identifier: str,
-        *more_identifiers: str,
-        app_id: Optional[str] = None,
-        token_version: int = 1,
-        display_name: str = "",
-        scopes: Sequence[str] = ("user_impersonation",),
-        admin_scopes: Sequence[str] = (),
-    ) -> Resource:
-        """Register an API that tokens can be asked for.
-
-        :param identifier: its identifier URI, such as `api://orders`.
-        :keyword app_id: a GUID. Default: a random one.
-        :keyword token_version: which access tokens it accepts, 1 or 2.
-        :keyword scopes: delegated permissions that users may consent to.
-        :keyword admin_scopes: those that need an administrator's consent.
-        :raises ValueError: an identifier is taken, the id is no GUID, or the version is another.
-        """
-        if token_version not in (1, 2):
-            raise ValueError(f"token_version: expected 1 or 2, got {token_version!r}")
-        identity = _guid(app_id, "app_id")
-        return self._realm.directory.add_resource(
-            Resource(
-                identity,
-                (identifier, *more_identifiers),
-                token_version,
-                display_name or identifier,
-                scopes=tuple(scopes),
-                admin_scopes=tuple(admin_scopes),
-            )
-        )
-
-    def add_managed_identity(
-        self,
-        name: str,
-        *,
-        client_id: Optional[str] = None,
-        tenant: Optional[Tenant] = None,
-        roles: Optional[Mapping[str, Sequence[str]]] = None,
-        token_lifetime: int = A_DAY,
-    ) -> ManagedIdentity:
-        """Create a user-assigned managed identity. `host(..., identities=[it])` assigns it to a host.
-
-        :param name: its name; the last part of its Azure resource id.
-        :keyword client_id: a GUID. Default: one that depends on tenant and name, the same in every run.
-        :keyword tenant: default: the default tenant.
-        :keyword roles: app roles by resource (app id or identifier URI).
-        :keyword token_lifetime: seconds. Default: a day.
-        :raises ValueError: the name is empty, the client id is taken or no GUID, or the lifetime is not positive.
-        :raises LookupError: a resource in `roles` is unknown.
-        """
-        if not name or "/" in name:
-            raise ValueError(f"name: expected a name without slashes, got {name!r}")
-        resource_id = user_assigned_resource_id(tenant or self.tenant, name)
-        app = self.add_app(
-            name,
-            client_id=client_id or derived_id("managed-identity", (tenant or self.tenant).id, name),
-            tenant=tenant,
-            secrets=(),
-            roles=roles,
-            token_lifetime=token_lifetime,
-        )
-        self._realm.directory.put_app(dataclasses.replace(app.registration, managed_resource_id=resource_id))
-        return ManagedIdentity(app)
-
-    # ---- hosts with a managed identity ----
-
-    @overload
-    def host(self, kind: Literal["imds"], **options: Any) -> ImdsHost: ...
-    @overload
-    def host(self, kind: Literal["app-service"], **options: Any) -> AppServiceHost: ...
-    @overload
-    def host(self, kind: Literal["app-service-2017"], **options: Any) -> AppService2017Host: ...
-    @overload
-    def host(self, kind: Literal["arc"], **options: Any) -> ArcHost: ...
-    @overload
-    def host(self, kind: Literal["service-fabric"], **options: Any) -> ServiceFabricHost: ...
-    @overload
-    def host(self, kind: Literal["cloud-shell"], **options: Any) -> CloudShellHost: ...
-    @overload
-    def host(self, kind: Literal["azure-ml"], **options: Any) -> AzureMlHost: ...
-    @overload
-    def host(self, kind: Literal["workload-identity"], **options: Any) -> WorkloadIdentityHost: ...
-    @overload
-    def host(self, kind: Literal["identity-binding"], **options: Any) -> IdentityBindingHost: ...
-    @overload
-    def host(self, kind: str, **options: Any) -> Host: ...
-
-    def host(self, kind: str, **options: Any) -> Host:
-        """A host of Azure as programs see it from inside: its environment variables, and what answers there.
-
-        ::
-
-            with entra.host("app-service", identities=[mine]) as host:
-                ManagedIdentityCredential(client_id=mine.client_id).get_token(scope)
-
-        :param kind: `imds`, `app-service`, `app-service-2017`, `arc`, `service-fabric`, `cloud-shell`, `azure-ml`,
-            `workload-identity` or `identity-binding`.
-        :keyword identities: the user-assigned managed identities. Default: none.
-        :keyword system_assigned: whether it has the system-assigned one. Default: True.
-        :keyword environ: what to change instead of `os.environ`.
-        :return: the host, not open yet: use it in a `with` or `async with` block. Its class in `entra_emulator.hosts`
-            documents further options and controls.
-        :raises ValueError: no such kind, or an option that cannot be meant.
-        :raises TypeError: an option the kind does not have.
-        :raises RuntimeError: the emulator is not running.
-        """
-        trust = dict.fromkeys(environments.CA_VARIABLES, self.ca_bundle_file)
-        site = Site(
-            self._realm,
-            self._running(),
-            self._running_dir(),
-            self.authority,
-            self.tenant.id,
-            self.managed_identity,
-            {**trust, **environments.proxy_exception(os.environ)},
-            self._imds_address,
-        )
-        host = make_host(kind, site, options)
-        self._hosts = [one for one in self._hosts if one.is_open] + [host]
-        return host
-
-    # ---- federation ----
-
-    def federation_issuer(self, name: str = DEFAULT_ISSUER) -> str:
-        """The URL of an external issuer that the emulator hosts. Any name of letters and digits is served."""
-        return issuer_url(self.authority, name)
-
-    def federated_token(
-        self,
-        *,
-        subject: str = DEFAULT_SUBJECT,
-        audience: str = TOKEN_EXCHANGE_AUDIENCE,
-        lifetime: int = 3600,
-        issuer: Optional[str] = None,
-        claims: Optional[Mapping[str, Any]] = None,
-    ) -> str:
-        """A token such as a Kubernetes cluster or a pipeline service gives its workloads.
-
-        The default app trusts it as it is by default.
-
-        :keyword lifetime: seconds; a negative one makes an expired token.
-        :keyword issuer: default: `federation_issuer()`.
-        :keyword claims: more claims; they win over the ordinary ones.
-        """
-        return sign_federated_token(
-            self._realm.federation.key,
-            issuer=issuer or self.federation_issuer(),
-            subject=subject,
-            audience=audience,
-            now=self.clock.now(),
-            lifetime=lifetime,
-            claims=claims or {},
-        )
-
     # ---- environment ----
 
     def environment(self, kind: str = "secret", *, app: Optional[RegisteredApp] = None) -> Dict[str, str]:
@@ -715,12 +448,3 @@ def _is_local_imds(host: str) -> bool:
 
 def _certificate_name(client_id: str) -> str:
     return f"client-{client_id}.pem"
-
-
-def _guid(value: Optional[str], name: str) -> str:
-    if value is None:
-        return str(uuid.uuid4())
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        raise ValueError(f"{name}: expected a GUID, got {value!r}") from None

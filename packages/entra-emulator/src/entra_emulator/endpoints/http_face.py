@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import json
 import logging
@@ -14,18 +12,18 @@ import time
 import uuid
 from dataclasses import dataclass
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Tuple
-from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
 from ..journal.faults import Fault, edit_members
 from ..journal.request_log import Fields, LoggedRequest, current
 from ..tokens.federation import discovery_document, issuer_url
-from ..tokens.token_request import Credentials, TokenRequest
+from ..tokens.token_request import TokenRequest
 from ..values import well_known
 from ..values.addresses import region_of, split_url
 from ..values.errors import EntraError, aadsts, explain
 from . import discovery, resource_manager
+from .forms import duplicates, parse_basic, parse_form
 from .protected_resource import (
     Caller,
     InvalidTokenError,
@@ -43,7 +41,6 @@ PROTECTED_RESOURCE = "api://entra-emulator"
 _LOGGER = logging.getLogger("entra_emulator")
 _FORM = "application/x-www-form-urlencoded"
 _LARGEST_BODY = 1 << 20
-_MOST_FIELDS = 100
 
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 _SECURITY_HEADERS = {
@@ -390,37 +387,6 @@ def correlation_id(client_request_id: str) -> str:
         return str(uuid.UUID(client_request_id))
     except ValueError:
         return str(uuid.uuid4())
-
-
-def parse_form(body: bytes) -> List[Tuple[str, str]]:
-    """Names and values of a form. :raises EntraError: AADSTS9002313, it is none."""
-    try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-    except (UnicodeError, ValueError) as error:
-        raise aadsts(9002313, reason="The body is not a form in UTF-8.") from error
-
-
-def duplicates(form: List[Tuple[str, str]]) -> Tuple[str, ...]:
-    """Names that `form` has more than once, which RFC 6749, section 3.2 forbids."""
-    names = [name for name, _ in form]
-    return tuple(sorted({name for name in names if names.count(name) > 1}))
-
-
-def parse_basic(authorization: str) -> Optional[Credentials]:
-    """Client id and secret of a Basic Authorization header, or None.
-
-    :raises EntraError: AADSTS9002313, the header is broken.
-    """
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, colon, secret = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeError, ValueError) as error:
-        raise aadsts(9002313, reason="The Authorization header is not valid.") from error
-    if not (name and colon):
-        raise aadsts(9002313, reason="The Authorization header has no client id.")
-    return unquote_plus(name), unquote_plus(secret)  # RFC 6749, section 2.3.1
 
 
 def _json(body: Any, status: int = 200, headers: Optional[Mapping[str, str]] = None) -> web.Response:

@@ -14,7 +14,8 @@ from ..keys.certificate_authority import CertificateAuthority, new_authority, pa
 from ..keys.key_store import KeyStore
 from ..keys.signing import new_signing_key, parse_signing_key
 from ..sign_in.conversation import Conversations
-from ..sign_in.grants import Parts, UserGrants
+from ..sign_in.grant_core import Parts
+from ..sign_in.grants import UserGrants
 from ..sign_in.user_tokens import UserTokenIssuer
 from ..tokens.access_tokens import TokenIssuer
 from ..tokens.client_authentication import ClientAuthenticator

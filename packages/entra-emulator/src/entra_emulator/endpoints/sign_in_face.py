@@ -21,7 +21,8 @@ from ..sign_in.authorization import (
     redirect_uri_matches,
 )
 from ..sign_in.conversation import Answer, Browser, Conversations, Outcome, RefusedError
-from ..sign_in.grants import Parts, UserGrants
+from ..sign_in.grant_core import Parts
+from ..sign_in.grants import UserGrants
 from ..sign_in.permissions import OPENID
 from ..sign_in.user_tokens import pairwise_subject
 from ..tokens.token_request import TokenRequest

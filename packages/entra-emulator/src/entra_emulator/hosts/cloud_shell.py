@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Sequence
 from aiohttp import web
 
 from ..directory.directory import identifier_key
-from ..endpoints.http_face import Route, duplicates, parse_form
+from ..endpoints.forms import duplicates, parse_form
+from ..endpoints.http_face import Route
 from ..values import well_known
 from ..values.errors import EntraError
 from .face import Refusal

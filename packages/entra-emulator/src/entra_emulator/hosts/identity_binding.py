@@ -13,7 +13,8 @@ from typing import Any, Dict, List, Optional
 from aiohttp import web
 
 from ..directory.directory import TOKEN_EXCHANGE_AUDIENCE, App, FederatedCredential, Tenant, derived_id
-from ..endpoints.http_face import Route, duplicates, parse_form
+from ..endpoints.forms import duplicates, parse_form
+from ..endpoints.http_face import Route
 from ..journal.request_log import RequestLog
 from ..keys.certificate_authority import CertificateAuthority, new_authority
 from ..tokens.client_authentication import JWT_BEARER

@@ -24,15 +24,15 @@ from ..directory.users import SignedIn, User
 from ..values.errors import EntraError, aadsts
 from .authorization import AuthorizationRequest
 from .codes import CODE_LIFETIME, AuthorizationCode, DeviceCode, new_secret
-from .grants import (
+from .grant_core import (
     MFA_METHOD,
     PASSWORD_METHOD,
     Parts,
-    UserGrants,
     check_password,
     consent_required,
     mfa_required,
 )
+from .grants import UserGrants
 from .permissions import OFFLINE_ACCESS, OIDC_SCOPES, Wanted
 from .user_tokens import client_info
 

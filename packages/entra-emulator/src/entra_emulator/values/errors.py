@@ -23,8 +23,8 @@ _KINDS: Dict[int, _Kind] = {
     90014: _Kind(
         "invalid_request",
         400,
-        "The required field '{name}' is missing from the credential. Ensure that you have all the necessary "
-        "parameters for the login request.",
+        "The required field '{name}' is missing from the credential. Ensure that you have all the necessary parameters "
+        "for the login request.",
     ),
     900561: _Kind("invalid_request", 400, "The endpoint only accepts POST requests. Received a {method} request."),
     9000411: _Kind(
@@ -170,8 +170,8 @@ _KINDS: Dict[int, _Kind] = {
         "invalid_grant",
         400,
         "User account '{user}' from identity provider '{provider}' does not exist in tenant '{tenant}' and cannot "
-        "access the application '{client_id}' in that tenant. The account needs to be added as an external user in "
-        "the tenant first.",
+        "access the application '{client_id}' in that tenant. The account needs to be added as an external user in the "
+        "tenant first.",
     ),
     500200: _Kind(
         "invalid_grant",
@@ -213,8 +213,8 @@ _KINDS: Dict[int, _Kind] = {
     90094: _Kind(
         "access_denied",
         400,
-        "An administrator of '{tenant}' has to consent: '{name}' asks for the permission '{scope}', which users "
-        "cannot grant.",
+        "An administrator of '{tenant}' has to consent: '{name}' asks for the permission '{scope}', which users cannot "
+        "grant.",
     ),
     # authorization requests and pages
     165000: _Kind(
@@ -270,8 +270,8 @@ _KINDS: Dict[int, _Kind] = {
     700082: _Kind(
         "invalid_grant",
         400,
-        "The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for "
-        "{days} days.",
+        "The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for {days} "
+        "days.",
     ),
     700025: _Kind(
         "invalid_client",
@@ -320,8 +320,8 @@ _KINDS: Dict[int, _Kind] = {
     500133: _Kind(
         "invalid_grant",
         400,
-        "Assertion is not within its valid time range. Ensure that the access token is not expired before using it "
-        "for user assertion, or request a new token. Current time: {now}, expiry time of assertion {end}.",
+        "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for "
+        "user assertion, or request a new token. Current time: {now}, expiry time of assertion {end}.",
     ),
     7000114: _Kind(
         "invalid_grant",
