@@ -19,8 +19,8 @@ FLOORS = (
     ("_hosts", "_flows"),
     ("_credentials",),
     ("_bearer_token_provider",),
-    ("__init__", "aio"),
     ("_old_doors",),
+    ("__init__", "aio"),
 )
 """Lowest first. What stands together does not import each other. A name is a folder or a file of the package."""
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

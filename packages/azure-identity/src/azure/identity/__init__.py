@@ -52,6 +52,22 @@ for _folder in _sys.modules["azure"].__path__:
     ):
         __path__.append(_place)
 
+
+class _FormerPlaces:
+    """Finds modules where they used to be. Asked last, and only for what is found nowhere else."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("azure.identity._"):
+            return None
+        from ._old_doors import spec_of
+
+        return spec_of(name)
+
+
+if not any(getattr(finder, "__name__", "") == "_FormerPlaces" for finder in _sys.meta_path):
+    _sys.meta_path.append(_FormerPlaces)
+
 _PLACES = {
     "AuthenticationRecord": "_values.record",
     "AuthenticationRequiredError": "_errors.errors",
