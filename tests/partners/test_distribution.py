@@ -21,8 +21,8 @@ def test_installing_partners_has_not_replaced_this_package_by_the_published_one(
     source = Path(unquote(urlsplit(json.loads(recorded)["url"]).path))
     assert source.resolve() == OURS
     assert installed.version == azure.identity.__version__
-    ours = (OURS / "src/azure/identity/_io.py").read_bytes()
-    assert Path(azure.identity.__file__).with_name("_io.py").read_bytes() == ours
+    ours = (OURS / "src/azure/identity/_outside/port.py").read_bytes()
+    assert Path(azure.identity.__file__).with_name("_outside").joinpath("port.py").read_bytes() == ours
 
 
 def test_the_published_package_is_not_installed_under_another_name_either() -> None:
