@@ -39,9 +39,6 @@ class _Door(Loader):
     def __init__(self, place: str) -> None:
         self._place = place
 
-    def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
-        return None
-
     def exec_module(self, module: ModuleType) -> None:
         # importlib takes what stands in `sys.modules` afterwards: the module itself, not a copy.
         sys.modules[module.__name__] = import_module(f"{PACKAGE}.{self._place}")
