@@ -229,3 +229,9 @@ def test_log_and_faults(entra: EntraEmulator, device: Device):
     shown = repr(entra.requests.to()) + repr(entra._realm.people.codes.device.get(device.said["device_code"]))
     assert device.said["device_code"] not in shown
     assert device.said["user_code"] not in shown
+
+
+def test_bare_device_code_grant_was_refused(entra: EntraEmulator, device: Device, refused: Any, program: Any):
+    """MSAL for Node sends `device_code` without the URN of RFC 8628; Entra answers it the same."""
+    answer = program.ask("device_code", device_code=device.said["device_code"], tenant=device.tenant)
+    refused(answer, 70016, "authorization_pending")

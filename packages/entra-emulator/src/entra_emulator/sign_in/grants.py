@@ -39,6 +39,7 @@ class UserGrants(GrantCore):
             "refresh_token": self.refresh_token,
             "password": self.password,
             DEVICE_CODE: self.device_code,
+            "device_code": self.device_code,  # as MSAL for Node writes it; Entra takes both
             ON_BEHALF_OF: self.on_behalf_of,
         }
 

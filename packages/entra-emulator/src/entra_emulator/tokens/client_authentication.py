@@ -298,8 +298,9 @@ def _chain(assertion: Assertion) -> List[bytes]:
     try:
         if not isinstance(x5c, list) or not x5c:
             raise ValueError("x5c: expected a list")
-        return [base64.b64decode(one, validate=True) for one in x5c]
-    except (TypeError, ValueError, binascii.Error) as error:
+        # Some clients leave the line breaks of PEM in, against RFC 7515, and Entra takes them.
+        return [base64.b64decode("".join(one.split()), validate=True) for one in x5c]
+    except (AttributeError, TypeError, ValueError, binascii.Error) as error:
         raise aadsts(50027, reason="The header 'x5c' is not a list of base64 certificates.") from error
 
 
