@@ -76,6 +76,22 @@ def test_what_packages_look_at() -> None:
     assert USER_AGENT.startswith(f"azsdk-python-identity/{azure.identity.__version__} ")
 
 
+def test_a_quantum_client_asks_for_the_default_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a class body, while it is imported."""
+    from azure.identity._internal import get_default_authority, normalize_authority, validate_scope, validate_tenant_id
+
+    assert get_default_authority() == "https://login.microsoftonline.com"
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.microsoftonline.us")
+    assert get_default_authority() == "https://login.microsoftonline.us"
+    assert normalize_authority("https://login.chinacloudapi.cn/") == "https://login.chinacloudapi.cn"
+    validate_tenant_id("contoso.onmicrosoft.com")
+    validate_tenant_id(None)
+    validate_scope("https://vault.azure.net/.default")
+    for check, value in ((validate_tenant_id, "../x"), (validate_scope, "a b")):
+        with pytest.raises(ValueError, match="invalid"):
+            check(value)
+
+
 @pytest.mark.parametrize(
     ("variables", "module", "name"),
     [

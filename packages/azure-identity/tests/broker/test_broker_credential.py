@@ -66,7 +66,7 @@ def test_it_is_a_browser_credential_that_nobody_has_to_set_up(machine: Machine) 
     assert machine.applications == []
     with pytest.raises(TypeError):
         type(credential)(WINDOW)
-    with pytest.raises(TypeError, match="did you mean 'parent_window_handle'"):
+    with pytest.warns(UserWarning, match="did you mean 'parent_window_handle'"):
         made(parent_window_handel=1)
     with pytest.raises(ValueError, match="redirect_uri must be an http URL"):
         made(redirect_uri="http://localhost")

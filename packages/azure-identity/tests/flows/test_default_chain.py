@@ -228,14 +228,43 @@ def test_keywords_that_would_mean_something_else_to_each_member(keyword: str, ad
         ("exclude_cli_credentials", "exclude_cli_credential"),
         ("exclude_environment_credentials", "exclude_environment_credential"),
         ("exclude_manged_identity_credential", "exclude_managed_identity_credential"),
-        ("managed_identity_clientid", "managed_identity_client_id"),
+        ("exclude_azure_cli_credential", "exclude_cli_credential"),
+        ("exclude_azure_powershell_credential", "exclude_powershell_credential"),
+        ("exclude_azure_developer_cli_credential", "exclude_developer_cli_credential"),
+        ("exclude_azd_credential", "exclude_developer_cli_credential"),
+        ("exclude_developer_credential", "exclude_developer_cli_credential"),
+        ("exclude_visual_studio_credential", "exclude_visual_studio_code_credential"),
+        ("exclude_vscode_credential", "exclude_visual_studio_code_credential"),
+        ("exclude_msi_credential", "exclude_managed_identity_credential"),
+        ("exclude_browser_credential", "exclude_interactive_browser_credential"),
+        ("exclude_shared_cache_credential", "exclude_shared_token_cache_credential"),
+        ("exclude_token_cache_credential", "exclude_shared_token_cache_credential"),
+        ("shared_token_cache_username", "shared_cache_username"),
+        ("additional_allowed_tenants", "additionally_allowed_tenants"),
+        ("cache_persistence_option", "cache_persistence_options"),
         ("require_env_var", "require_envvar"),
     ],
 )
-def test_a_misspelt_keyword_is_refused_with_the_right_spelling(given: str, meant: str) -> None:
-    """It would silently ask another identity."""
-    with pytest.raises(TypeError, match=rf"unexpected keyword argument '{given}'; did you mean '{meant}'\?"):
-        DefaultAzureCredential(**{given: True})
+def test_programs_with_other_spellings_of_keywords_run(given: str, meant: str) -> None:
+    """They were always ignored. Now the right one is named, at the program's own line."""
+    expected = rf"^DefaultAzureCredential\(\) ignores the keyword argument '{given}': did you mean '{meant}'\?$"
+    with pytest.warns(UserWarning, match=expected) as caught:
+        credential = DefaultAzureCredential(**{given: True})
+
+    assert len(credential.credentials) == len(DefaultAzureCredential().credentials)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_an_exclusion_of_nothing_that_exists_is_ignored() -> None:
+    """A keyword of a later version, say."""
+    with pytest.warns(UserWarning, match="'exclude_quantum_link': there is no such keyword"):
+        DefaultAzureCredential(exclude_quantum_link=True)
+
+
+def test_a_misspelt_identity_is_refused() -> None:
+    """It would silently ask another one."""
+    with pytest.raises(TypeError, match="'managed_identity_clientid'; did you mean 'managed_identity_client_id'"):
+        DefaultAzureCredential(managed_identity_clientid="c")
 
 
 def test_other_unknown_keywords_pass() -> None:

@@ -440,8 +440,7 @@ def test_without_scopes_authenticate_refuses_where_no_resource_manager_is_known(
         ({"scopes": [5]}, TypeError, "takes scopes as strings"),
         ({"claims": "no json"}, ValueError, "claims must be a JSON object"),
         ({"tenant_id": "../x"}, ValueError, "tenant_id is invalid"),
-        ({"scope": [VAULT]}, TypeError, "did you mean 'scopes'"),
-        ({"claim": "{}"}, TypeError, "did you mean 'claims'"),
+        ({"tenantid": "t"}, TypeError, "did you mean 'tenant_id'"),
     ],
 )
 def test_authenticate_refuses_what_cannot_be_meant(stage: Stage, given: Any, error: Any, text: str) -> None:

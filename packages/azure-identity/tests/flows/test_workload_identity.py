@@ -203,7 +203,6 @@ def test_what_is_missing_is_named(world: World, configured: Any, unset: tuple[st
         ({"tenant_id": "a b"}, ValueError, "tenant_id is invalid"),
         ({"tenantid": "t"}, TypeError, "did you mean 'tenant_id'"),
         ({"token_filepath": "t"}, TypeError, "did you mean 'token_file_path'"),
-        ({"enable_azure_proxys": True}, TypeError, "did you mean 'enable_azure_proxy'"),
         ({"authority": "http://a.test"}, ValueError, "authority must be"),
     ],
     ids=lambda value: "",

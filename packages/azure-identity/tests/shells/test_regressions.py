@@ -196,3 +196,19 @@ def test_a_fork_while_another_thread_looked_for_a_certificate() -> None:
     thread.join(5)
 
     assert status == 0
+
+
+@pytest.mark.parametrize("method", ["get_token_info", "get_token"])
+def test_a_mock_credential_of_a_programs_own_tests(method: str) -> None:
+    """`MagicMock()` has every attribute, none of them a time. Only the token and its expiry have to be real."""
+    from unittest.mock import MagicMock
+
+    import azure.identity
+
+    token = MagicMock(token="made up", expires_on=9_999_999_999)
+    double = MagicMock(**{f"{method}.return_value": token})
+    if method == "get_token":
+        del double.get_token_info
+
+    assert azure.identity.get_bearer_token_provider(double, "scope/.default")() == "made up"
+    assert azure.identity.ChainedTokenCredential(double).get_token_info("scope/.default").token in ("made up",)

@@ -252,16 +252,31 @@ def test_unknown_keywords_pass(package: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "right"), [("connection_timout", "connection_timeout"), ("retry_totals", "retry_total")]
 )
-def test_a_misspelt_keyword_is_an_error(package: str, name: str, wrong: str, right: str) -> None:
-    """It says what was probably meant."""
-    with pytest.raises(TypeError, match=f"{name}.*{wrong}.*did you mean '{right}'"):
+def test_a_misspelt_keyword_is_ignored_with_a_warning(package: str, name: str, wrong: str, right: str) -> None:
+    """It says what was probably meant, once, and goes on as ever."""
+    with pytest.warns(UserWarning, match=f"{name}.*{wrong}.*did you mean '{right}'") as caught:
         make(module(package), name, **{wrong: 1})
 
+    assert len(caught) == 1
 
-def test_a_misspelt_exclusion_is_an_error(world: World) -> None:
-    """It would silently change which identity is used."""
-    with pytest.raises(TypeError, match="did you mean 'exclude_cli_credential'"):
+
+def test_a_misspelt_exclusion_is_ignored_with_a_warning(world: World) -> None:
+    """The chain is as long as it was."""
+    with pytest.warns(UserWarning, match="did you mean 'exclude_cli_credential'"):
         world.make("DefaultAzureCredential", exclude_cli_credentials=True)
+
+
+@pytest.mark.parametrize("package", ["azure.identity", "azure.identity.aio"])
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("DefaultAzureCredential", "ChainedTokenCredential"),
+        ("WorkloadIdentityCredential", "ClientAssertionCredential"),
+    ],
+)
+def test_programs_ask_for_the_public_base_class(package: str, name: str, base: str) -> None:
+    """`isinstance(c, ChainedTokenCredential)` decides in programs that walk `.credentials`."""
+    assert issubclass(getattr(module(package), name), getattr(module(package), base))
 
 
 def test_constants() -> None:

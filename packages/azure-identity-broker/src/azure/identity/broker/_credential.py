@@ -105,7 +105,7 @@ class BrokerFlow(InteractiveBrowserFlow):
         disable_automatic_authentication: bool = False,
         **options: Unpack[SignInOptions],
     ) -> None:
-        _settings.refuse_near_misses(self._who, options, _PARAMETERS)
+        _settings.check_unknown(self._who, options, _PARAMETERS)
         super().__init__(
             tenant_id=tenant_id,
             client_id=client_id,

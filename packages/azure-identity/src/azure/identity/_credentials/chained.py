@@ -141,7 +141,14 @@ async def ask_foreign(io: FlowIO, member: Any, ask: TokenRequest) -> Token:
         given = {"claims": ask.claims, "tenant_id": ask.tenant, "enable_cae": ask.cae or None}
         options.update({name: value for name, value in given.items() if value is not None})
         answer = await io.call(member.get_token_info, *ask.scopes, options=options)
-        return Token(answer.token, int(answer.expires_on), answer.refresh_on, answer.token_type or "Bearer")
+        due, kind = getattr(answer, "refresh_on", None), getattr(answer, "token_type", None)
+        return Token(
+            answer.token,
+            int(answer.expires_on),
+            # Doubles in tests have attributes of any kind: what is no time is none.
+            int(due) if isinstance(due, (int, float)) else None,
+            kind if kind and isinstance(kind, str) else "Bearer",
+        )
     if wants_info and ask.extra.get("pop"):
         from .._errors.errors import CredentialUnavailableError
 

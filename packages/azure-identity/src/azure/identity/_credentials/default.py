@@ -14,7 +14,7 @@ from .._flows.twins import AIO, public
 from .._values import settings
 from .._values.messages import IN_DEFAULT_CHAIN
 from .._values.redaction import redacted
-from .chained import ChainFlow
+from .chained import AsyncChainedTokenCredential, ChainedTokenCredential, ChainFlow
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -191,7 +191,7 @@ class DefaultAzureFlow(ChainFlow):
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: an argument or AZURE_TOKEN_CREDENTIALS is malformed, or no member is left.
-    :raises TypeError: a keyword looks like a misspelt one, or belongs to a single member.
+    :raises TypeError: a keyword belongs to a single member, or looks like one that decides whose token it is.
 
     All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted
     too. A member that cannot be set up never makes this constructor fail: it reports its problem when it is asked.
@@ -238,11 +238,10 @@ class DefaultAzureFlow(ChainFlow):
             for name, value in locals().items()
             if name not in ("self", "options", "__class__", "configured_authority")
         }
-        if options:
-            self._refuse_misplaced(options, tuple(given))
+        ignored = self._refuse_misplaced(options, tuple(given)) if options else ()
         _refuse_malformed(given)
         self._given = given
-        self._shared: dict[str, Any] = dict(options)
+        self._shared: dict[str, Any] = {name: value for name, value in options.items() if name not in ignored}
         # Identity bindings are for a credential that is made on its own: which exchange a pod is set up for, a chain
         # cannot know.
         self._shared.pop("enable_azure_proxy", None)
@@ -257,11 +256,12 @@ class DefaultAzureFlow(ChainFlow):
         self._chosen = frozenset(link.name for link in chosen)
         self.credentials = tuple(self._member(link) for link in chosen)
 
-    def _refuse_misplaced(self, options: Mapping[str, Any], parameters: tuple[str, ...]) -> None:
+    def _refuse_misplaced(self, options: Mapping[str, Any], parameters: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse keywords that belong to a member; the names of those that mean nothing."""
         for name, advice in _FORBIDDEN.items():
             if name in options:
                 raise TypeError(f"{self._who}() does not take {name!r}, since its members differ in it: {advice}.")
-        settings.refuse_near_misses(self._who, options, parameters)
+        return settings.check_unknown(self._who, options, parameters)
 
     def _member(self, link: Link) -> Any:
         try:
@@ -426,10 +426,10 @@ class AsyncBrokenMember(BrokenFlow, AsyncCredential):
 
 
 @public("DefaultAzureCredential")
-class DefaultAzureCredential(DefaultAzureFlow, SyncCredential):
+class DefaultAzureCredential(DefaultAzureFlow, ChainedTokenCredential):
     __doc__ = DefaultAzureFlow.__doc__
 
 
 @public("DefaultAzureCredential", AIO)
-class AsyncDefaultAzureCredential(DefaultAzureFlow, AsyncCredential):
+class AsyncDefaultAzureCredential(DefaultAzureFlow, AsyncChainedTokenCredential):
     __doc__ = DefaultAzureFlow.__doc__

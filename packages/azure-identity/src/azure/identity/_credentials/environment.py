@@ -58,8 +58,8 @@ class EnvironmentFlow(Flow):
     """
 
     def __init__(self, **options: Unpack[CredentialOptions]) -> None:
-        settings.refuse_near_misses(self._who, options)
-        given: dict[str, Any] = dict(options)
+        ignored = settings.check_unknown(self._who, options)
+        given: dict[str, Any] = {name: value for name, value in options.items() if name not in ignored}
         # DefaultAzureCredential has other members, so there an incomplete environment is nothing to warn of.
         quiet = given.pop("_quiet", False)
         tenant, client = settings.read(settings.TENANT_ID), settings.read(settings.CLIENT_ID)

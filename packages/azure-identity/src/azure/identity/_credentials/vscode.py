@@ -44,9 +44,9 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
         additionally_allowed_tenants: Optional[Sequence[str]] = None,
         **options: Any,
     ) -> None:
-        settings.refuse_near_misses(self._who, options, ("tenant_id", *_BROKER_OPTIONS))
+        ignored = settings.check_unknown(self._who, options, ("tenant_id", *_BROKER_OPTIONS))
         self._tenant = tenant_id or None
-        self._options = {name: value for name, value in options.items() if value is not None}
+        self._options = {name: value for name, value in options.items() if value is not None and name not in ignored}
         if additionally_allowed_tenants is not None:
             self._options["additionally_allowed_tenants"] = additionally_allowed_tenants
 

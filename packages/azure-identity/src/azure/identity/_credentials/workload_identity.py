@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Optional
 from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.flow import NotConfigured
-from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._protocols.authority import token_endpoint
 from .._values import settings
 from .._values.messages import Tls, Unreadable
+from .client_assertion import AsyncClientAssertionCredential, ClientAssertionCredential
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -84,14 +84,15 @@ class WorkloadIdentityFlow(EntraFlow):
         **options: Unpack[CredentialOptions],
     ) -> None:
         parameters = (*_VARIABLES, "enable_azure_proxy")
-        settings.refuse_near_misses(self._who, options, parameters)
+        ignored = settings.check_unknown(self._who, options, parameters)
+        kept: dict[str, Any] = {name: value for name, value in options.items() if name not in ignored}
         tenant, client, path = (
             given or settings.read(variable)
             for given, variable in zip((tenant_id, client_id, token_file_path), _VARIABLES.values())
         )
         if not tenant or not client or not path:
             raise NotConfigured(_missing(self._who, tenant_id=tenant, client_id=client, token_file_path=path))
-        super().__init__(tenant, client, options, parameters)
+        EntraFlow.__init__(self, tenant, client, kept, parameters)  # not super(): the next class has a callback
         self._token_file = os.fspath(path)
         self._binding: Optional[IdentityBinding] = None
         self._ca_pem: Optional[str] = None
@@ -227,10 +228,10 @@ def _first_authorities(path: Optional[str]) -> Optional[str]:
 
 
 @public("WorkloadIdentityCredential")
-class WorkloadIdentityCredential(WorkloadIdentityFlow, SyncCredential):
+class WorkloadIdentityCredential(WorkloadIdentityFlow, ClientAssertionCredential):
     __doc__ = WorkloadIdentityFlow.__doc__
 
 
 @public("WorkloadIdentityCredential", AIO)
-class AsyncWorkloadIdentityCredential(WorkloadIdentityFlow, AsyncCredential):
+class AsyncWorkloadIdentityCredential(WorkloadIdentityFlow, AsyncClientAssertionCredential):
     __doc__ = WorkloadIdentityFlow.__doc__

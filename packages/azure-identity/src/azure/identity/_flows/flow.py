@@ -200,7 +200,7 @@ def split_options(
     """The credential's own options and those of its pipeline. Refuses near misses of known names."""
     if not given:
         return {}, {}
-    settings.refuse_near_misses(owner, given, parameters)
+    settings.check_unknown(owner, given, parameters)
     settings.refuse_line_breaks(given)
     own = {name: value for name, value in given.items() if name in settings.CREDENTIAL_OPTIONS}
     pipeline = {

@@ -257,7 +257,7 @@ class UserFlow(EntraFlow):
         extra: Mapping[str, Any],
     ) -> TokenRequest:
         """The request behind `authenticate`."""
-        settings.refuse_near_misses("authenticate", extra, ("scopes", "claims", "tenant_id", "enable_cae"))
+        settings.check_unknown("authenticate", extra, ("scopes", "claims", "tenant_id", "enable_cae"))
         if scopes is None:
             default = _MANAGEMENT_SCOPES.get(self._authority.cloud)
             if default is None:

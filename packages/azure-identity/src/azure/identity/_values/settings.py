@@ -265,24 +265,80 @@ def known_options() -> frozenset[str]:
     return frozenset(CREDENTIAL_OPTIONS) | frozenset(PipelineOptions.__annotations__)
 
 
-def refuse_near_misses(owner: str, given: Mapping[str, Any], parameters: Sequence[str] = ()) -> None:
-    """Raise TypeError for an unknown keyword that looks like a misspelt one; let every other unknown keyword pass.
+IDENTITY_KEYWORDS = (
+    "tenant_id",
+    "client_id",
+    "object_id",
+    "resource_id",
+    "identity_config",
+    "username",
+    "client_secret",
+    "token_file_path",
+    "authority",
+)
+"""How keywords end that decide whose token it is, or where it comes from."""
+OTHER_SPELLINGS = {
+    "exclude_azd_credential": "exclude_developer_cli_credential",
+    "exclude_azure_cli_credential": "exclude_cli_credential",
+    "exclude_azure_developer_cli_credential": "exclude_developer_cli_credential",
+    "exclude_azure_powershell_credential": "exclude_powershell_credential",
+    "exclude_browser_credential": "exclude_interactive_browser_credential",
+    "exclude_developer_credential": "exclude_developer_cli_credential",
+    "exclude_msi_credential": "exclude_managed_identity_credential",
+    "exclude_shared_cache_credential": "exclude_shared_token_cache_credential",
+    "exclude_token_cache_credential": "exclude_shared_token_cache_credential",
+    "exclude_visual_studio_credential": "exclude_visual_studio_code_credential",
+    "exclude_vscode_credential": "exclude_visual_studio_code_credential",
+    "shared_token_cache_username": "shared_cache_username",
+}
+"""Spellings that programs use and that never had an effect, with the keyword that has it."""
 
-    azure-core's convention is that clients pass on keywords they do not know. But `tenantid=` or
-    `exclude_cli_credentials=` silently changes which identity is used, so a near miss is an error.
+
+def check_unknown(owner: str, given: Mapping[str, Any], parameters: Sequence[str] = ()) -> tuple[str, ...]:
+    """Say what becomes of keywords that are not known but look like misspelt ones; let all others pass in silence.
+
+    azure-core's convention is that clients pass on keywords they do not know, and programs have come to rely on it. So
+    a keyword that looks misspelt is a `UserWarning` that names the right one, and is ignored, as ever. Where another
+    identity, secret, tenant or cloud would be used silently (`tenantid=`), it is a TypeError.
+
+    :return: the keywords that were warned of: nobody should be handed them, to warn of them again.
+    :raises TypeError: an unknown keyword looks like one that decides whose token it is.
     """
     known = known_options() | frozenset(parameters)
     unknown = [name for name in given if name not in known and not name.startswith("_")]
     if not unknown:
-        return
+        return ()
     import difflib
 
+    ignored = []
     for name in unknown:
-        # 0.85 lets one or two letters differ (tenantid, connection_timout) and keeps words apart that merely share a
-        # part.
-        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
-        if close:
-            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}; did you mean {close[0]!r}?")
+        meant = OTHER_SPELLINGS.get(name)
+        if meant not in known:
+            # 0.85 lets one or two letters differ (tenantid, connection_timout) and keeps words apart that merely share
+            # a part.
+            close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
+            meant = close[0] if close else None
+        if name.startswith("exclude_"):  # ignored, it leaves the chain as long as it was without it
+            _warn_ignored(owner, name, meant if meant and meant.startswith("exclude_") else None)
+            ignored.append(name)
+        elif meant is not None and meant.endswith(IDENTITY_KEYWORDS) and name not in OTHER_SPELLINGS:
+            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}; did you mean {meant!r}?")
+        elif meant is not None:
+            _warn_ignored(owner, name, meant)
+            ignored.append(name)
+    return tuple(ignored)
+
+
+def _warn_ignored(owner: str, name: str, meant: Optional[str]) -> None:
+    """Say once per place in the program that a keyword has no effect."""
+    import sys
+    import warnings
+
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("azure.identity"):
+        frame, level = frame.f_back, level + 1
+    advice = f"did you mean {meant!r}?" if meant else "there is no such keyword."
+    warnings.warn(f"{owner}() ignores the keyword argument {name!r}: {advice}", UserWarning, stacklevel=level)
 
 
 def refuse_line_breaks(given: Mapping[str, Any]) -> None:
