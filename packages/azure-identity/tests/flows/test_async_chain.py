@@ -74,7 +74,7 @@ def test_a_member_with_the_older_method_only_gets_them_too() -> None:
         return await ChainedTokenCredential(member).get_token_info("s", options={"claims": "{}", "tenant_id": "t"})
 
     assert asyncio.run(program()).token == "T1"
-    assert member.asked == [{"scopes": ("s",), "claims": "{}", "tenant_id": "t", "enable_cae": False}]
+    assert member.asked == [{"scopes": ("s",), "claims": "{}", "tenant_id": "t"}]
 
 
 def test_bound_tokens_come_from_members_that_know_the_newer_method() -> None:

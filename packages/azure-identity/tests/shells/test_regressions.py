@@ -12,6 +12,7 @@ from unittest import mock
 import certificates
 import credentials
 import pytest
+from azure.core.credentials import AccessToken
 from loopback import Server, reply
 from worlds import World
 
@@ -212,3 +213,46 @@ def test_a_mock_credential_of_a_programs_own_tests(method: str) -> None:
 
     assert azure.identity.get_bearer_token_provider(double, "scope/.default")() == "made up"
     assert azure.identity.ChainedTokenCredential(double).get_token_info("scope/.default").token in ("made up",)
+
+
+def test_a_member_that_takes_scopes_only_answers_an_sdk_client() -> None:
+    """`get_token(self, *scopes)` is all that many programs' own credentials have."""
+    import azure.identity
+
+    class Mine:
+        def get_token(self, *scopes: str) -> AccessToken:
+            return AccessToken("mine", 9_999_999_999)
+
+    chain = azure.identity.ChainedTokenCredential(Mine())  # type: ignore[arg-type]
+
+    assert azure.identity.get_bearer_token_provider(chain, "scope/.default")() == "mine"
+    assert chain.get_token("scope/.default").token == chain.get_token_info("scope/.default").token == "mine"
+
+
+@pytest.mark.parametrize("method", ["get_token", "get_token_info"])
+def test_a_members_own_token_object_is_handed_through(world: World, method: str) -> None:
+    """Subclasses and attributes included, also one that does not say when it expires."""
+
+    class Answer:
+        token, expires_on, extra = "mine", None, "kept"
+
+    answer = Answer()
+
+    class Sync:
+        def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+            return answer
+
+        def get_token_info(self, *scopes: str, options: Any = None) -> Any:
+            return answer
+
+    class Suspending:
+        async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+            return answer
+
+        async def get_token_info(self, *scopes: str, options: Any = None) -> Any:
+            return answer
+
+    member = Sync() if world.package is azure.identity else Suspending()
+    chain = world.make("ChainedTokenCredential", member)
+
+    assert world.ask(getattr(chain, method), "scope/.default") is answer

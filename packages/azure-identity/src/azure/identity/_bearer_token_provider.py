@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
 from ._cache.memory import TokenKey
-from ._credentials.chained import ask_foreign
+from ._credentials.chained import ask_foreign, token_of
 from ._flows.flow import Flow
 from ._flows.shells import AsyncCredential, SyncCredential
 from ._outside.port import clock
@@ -48,10 +48,7 @@ class ProviderFlow(Flow):
         if hasattr(self._credential, "get_token_info"):
             ask = ask._replace(method="get_token_info")
             return await ask_foreign(io, self._credential, ask)
-        from ._values.messages import Token
-
-        answer = await io.call(self._credential.get_token, *ask.scopes)
-        return Token(answer.token, int(answer.expires_on))
+        return token_of(await io.call(self._credential.get_token, *ask.scopes))
 
 
 class _SyncHolder(ProviderFlow, SyncCredential):

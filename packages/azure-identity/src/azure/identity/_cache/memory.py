@@ -20,7 +20,7 @@ from .._outside.locks import RLock
 from .refresh import LAST_MINUTES
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
+    from azure.core.credentials import AccessToken, AccessTokenInfo
 
     from .._values.messages import Token
 
@@ -48,13 +48,15 @@ class TokenKey(NamedTuple):
 class Entry:
     """A cached token, with the two objects a caller may want made only once."""
 
-    __slots__ = ("access_token", "fresh_until", "last_attempt", "renewing", "reusable", "token")
+    __slots__ = ("access_token", "fresh_until", "info", "last_attempt", "renewing", "reusable", "token")
 
     def __init__(self, token: Token, now: int) -> None:
         from azure.core.credentials import AccessToken
 
         self.token = token
         self.access_token: AccessToken = AccessToken(token.token, token.expires_on)
+        self.info: Optional[AccessTokenInfo] = None
+        """What `get_token_info` returns, where a foreign credential made it; else it is made for each caller."""
         self.last_attempt = now
         self.renewing = False
         self.reusable = True

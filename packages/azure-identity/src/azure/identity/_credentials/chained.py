@@ -115,7 +115,14 @@ async def ask_member(io: FlowIO, member: Any, ask: TokenRequest) -> Entry:
     if is_ours(member):
         entry: Entry = await io.call(member._token, ask)
         return entry
-    return uncached(await ask_foreign(io, member, ask))
+    answer, has_more = await foreign_answer(io, member, ask)
+    entry = uncached(token_of(answer))
+    # Whoever asked gets the member's own object, with all that it carries.
+    if ask.method == "get_token" and not has_more:
+        entry.access_token = answer
+    elif ask.method == "get_token_info" and has_more:
+        entry.info = answer
+    return entry
 
 
 def is_ours(member: Any) -> bool:
@@ -130,35 +137,45 @@ def is_ours(member: Any) -> bool:
 
 
 async def ask_foreign(io: FlowIO, member: Any, ask: TokenRequest) -> Token:
-    """A token from somebody else's credential, by whichever of the two token methods it has."""
+    """A token from somebody else's credential."""
+    return token_of((await foreign_answer(io, member, ask))[0])
+
+
+async def foreign_answer(io: FlowIO, member: Any, ask: TokenRequest) -> tuple[Any, bool]:
+    """What somebody else's credential answers, by whichever of the two token methods it has, and whether that was
+    `get_token_info`. It is told only what was asked for: many have a `get_token(*scopes)` and no more."""
     wants_info, has_token, has_info = (
         ask.method == "get_token_info",
         hasattr(member, "get_token"),
         hasattr(member, "get_token_info"),
     )
+    given = {"claims": ask.claims, "tenant_id": ask.tenant, "enable_cae": ask.cae or None}
+    options: dict[str, Any] = {**ask.extra, **{name: value for name, value in given.items() if value is not None}}
     if has_info and (wants_info or not has_token):
-        options: dict[str, Any] = dict(ask.extra)
-        given = {"claims": ask.claims, "tenant_id": ask.tenant, "enable_cae": ask.cae or None}
-        options.update({name: value for name, value in given.items() if value is not None})
-        answer = await io.call(member.get_token_info, *ask.scopes, options=options)
-        due, kind = getattr(answer, "refresh_on", None), getattr(answer, "token_type", None)
-        return Token(
-            answer.token,
-            int(answer.expires_on),
-            # Doubles in tests have attributes of any kind: what is no time is none.
-            int(due) if isinstance(due, (int, float)) else None,
-            kind if kind and isinstance(kind, str) else "Bearer",
-        )
+        return await io.call(member.get_token_info, *ask.scopes, options=options), True
     if wants_info and ask.extra.get("pop"):
         from .._errors.errors import CredentialUnavailableError
 
         raise CredentialUnavailableError(
             f"{member_name(member)} has no get_token_info, so it cannot get proof-of-possession tokens."
         )
-    answer = await io.call(
-        member.get_token, *ask.scopes, claims=ask.claims, tenant_id=ask.tenant, enable_cae=ask.cae, **ask.extra
+    return await io.call(member.get_token, *ask.scopes, **options), False
+
+
+def token_of(answer: Any) -> Token:
+    """A foreign token object as a value of ours. Doubles in tests have attributes of any kind: what is no time is none,
+    and a token that does not say when it expires is used once."""
+    due, kind = getattr(answer, "refresh_on", None), getattr(answer, "token_type", None)
+    try:
+        expires_on = int(answer.expires_on)
+    except (TypeError, ValueError):
+        expires_on = 0
+    return Token(
+        answer.token,
+        expires_on,
+        int(due) if isinstance(due, (int, float)) else None,
+        kind if kind and isinstance(kind, str) else "Bearer",
     )
-    return Token(answer.token, int(answer.expires_on))
 
 
 def member_name(member: Any) -> str:

@@ -77,6 +77,8 @@ class _Shell(Flow):
 
 
 def _info(entry: Entry) -> AccessTokenInfo:
+    if entry.info is not None:
+        return entry.info
     from azure.core.credentials import AccessTokenInfo
 
     token = entry.token
