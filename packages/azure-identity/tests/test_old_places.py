@@ -65,6 +65,10 @@ def test_exceptions_and_constants() -> None:
     assert "AZURE_CLIENT_CERTIFICATE_PATH" in EnvironmentVariables.CERT_VARS
     assert "AZURE_USERNAME" in EnvironmentVariables.USERNAME_PASSWORD_VARS
     assert "AZURE_FEDERATED_TOKEN_FILE" in EnvironmentVariables.WORKLOAD_IDENTITY_VARS
+    own = {name: value for name, value in vars(EnvironmentVariables).items() if isinstance(value, str)}
+    named = {name: value for name, value in own.items() if not name.startswith("__")}
+    assert {"IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "MSI_SECRET", "AZURE_KUBERNETES_TOKEN_PROXY"} <= set(named)
+    assert all(name == value for name, value in named.items()), "each is called like the variable it names"
 
 
 def test_what_packages_look_at() -> None:
