@@ -80,6 +80,24 @@ def test_what_packages_look_at() -> None:
     assert USER_AGENT.startswith(f"azsdk-python-identity/{azure.identity.__version__} ")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_a_policy_engine_runs_the_azure_cli_by_a_private_function(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It wants what the tool prints, and asks for the current subscription by it."""
+    from azure.identity._credentials.azure_cli import _run_command
+
+    tool = tmp_path / "az"
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    tool.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    tool.chmod(0o755)
+    assert _run_command(["account", "show", "--output", "json"], timeout=10) == "account|show|--output|json|"
+
+    tool.write_text('#!/bin/sh\necho "Please run az login to setup account." >&2\nexit 1\n')
+    with pytest.raises(CredentialUnavailableError, match="az login"):
+        _run_command(["account", "show"])
+
+
 def test_a_quantum_client_asks_for_the_default_authority(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a class body, while it is imported."""
     from azure.identity._internal import get_default_authority, normalize_authority, validate_scope, validate_tenant_id

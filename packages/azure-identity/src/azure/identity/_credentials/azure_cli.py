@@ -78,22 +78,27 @@ class AzureCliFlow(DeveloperToolFlow):
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
         from .._protocols.tool_output import UnexpectedOutput, parse_azure_cli
 
+        arguments = ["account", "get-access-token", "--output", "json", "--resource", resource_of(ask.scopes)]
+        tenant = self._tenant_for(ask)
+        if tenant:
+            arguments += ["--tenant", tenant]
+        if self.subscription:
+            arguments += ["--subscription", self.subscription]
+        printed = await self._az(io, ask, arguments)
+        try:
+            return parse_azure_cli(printed)
+        except UnexpectedOutput as error:
+            raise self._unexpected(ask, str(error), printed, "azclicredential") from None
+
+    async def _az(self, io: FlowIO, ask: TokenRequest, arguments: Sequence[str]) -> str:
+        """What the Azure CLI prints."""
         program = find_program("az.cmd", "az") if sys.platform.startswith("win") else find_program("az")
         if program is None:
             raise self._not_installed()
-        argv = [program, "account", "get-access-token", "--output", "json", "--resource", resource_of(ask.scopes)]
-        tenant = self._tenant_for(ask)
-        if tenant:
-            argv += ["--tenant", tenant]
-        if self.subscription:
-            argv += ["--subscription", self.subscription]
-        done = await self._run_tool(io, argv, {"AZURE_CORE_NO_COLOR": "true"})
+        done = await self._run_tool(io, [program, *arguments], {"AZURE_CORE_NO_COLOR": "true"})
         if done.returncode != 0:
             raise self._refused(ask, done)
-        try:
-            return parse_azure_cli(done.stdout)
-        except UnexpectedOutput as error:
-            raise self._unexpected(ask, str(error), done.stdout, "azclicredential") from None
+        return done.stdout
 
     def _refused(self, ask: TokenRequest, done: Completed) -> Exception:
         words = redacted(done.stderr)
@@ -136,3 +141,16 @@ class AzureCliCredential(AzureCliFlow, SyncCredential):
 @public("AzureCliCredential", AIO)
 class AsyncAzureCliCredential(AzureCliFlow, AsyncCredential):
     __doc__ = AzureCliFlow.__doc__
+
+
+def _run_command(command_args: Sequence[str], timeout: float = 10) -> str:
+    """What the Azure CLI prints when it is run with these arguments. Kept for programs that import it from here.
+
+    :param timeout: seconds.
+    :raises ~azure.identity.CredentialUnavailableError: the Azure CLI is not installed, not signed in, or too slow.
+    :raises ~azure.core.exceptions.ClientAuthenticationError: it ended with another error.
+    """
+    from .._values.messages import TokenRequest
+
+    credential = AzureCliCredential(process_timeout=timeout)
+    return credential._run(credential._az(credential._port, TokenRequest(()), command_args))
