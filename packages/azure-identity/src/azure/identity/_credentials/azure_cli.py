@@ -16,6 +16,7 @@ from .._flows.developer_tool import DeveloperToolFlow, file_marks, find_program
 from .._flows.shells import AsyncCredential, SyncCredential
 from .._flows.twins import AIO, public
 from .._protocols.scopes import resource_of
+from .._values.messages import TokenRequest
 from .._values.redaction import redacted
 
 if TYPE_CHECKING:
@@ -150,7 +151,5 @@ def _run_command(command_args: Sequence[str], timeout: float = 10) -> str:
     :raises ~azure.identity.CredentialUnavailableError: the Azure CLI is not installed, not signed in, or too slow.
     :raises ~azure.core.exceptions.ClientAuthenticationError: it ended with another error.
     """
-    from .._values.messages import TokenRequest
-
     credential = AzureCliCredential(process_timeout=timeout)
     return credential._run(credential._az(credential._port, TokenRequest(()), command_args))

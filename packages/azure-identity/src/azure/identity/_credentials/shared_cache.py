@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._cache.refresh import LAST_MINUTES
 from .._constants import DEVELOPER_SIGN_ON_CLIENT_ID
 from .._errors.help import help_link
 from .._flows.entra import EntraFlow
@@ -80,7 +81,6 @@ class SharedTokenCacheFlow(EntraFlow):
         return f"shared cache: {self._username or ''} {self._home_tenant or ''}"
 
     async def _acquire(self, io: FlowIO, ask: TokenRequest) -> Token:
-        from .._cache.refresh import LAST_MINUTES
         from .._errors.errors import AuthenticationFailedError
         from .._protocols.users import anchor, refresh_form, user_scopes
 

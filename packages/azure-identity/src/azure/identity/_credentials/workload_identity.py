@@ -11,6 +11,7 @@ from .._errors.help import help_link
 from .._flows.entra import EntraFlow
 from .._flows.flow import NotConfigured
 from .._flows.twins import AIO, public
+from .._outside.port import read_file
 from .._protocols.authority import token_endpoint
 from .._values import settings
 from .._values.messages import Tls, Unreadable
@@ -216,7 +217,6 @@ def _first_authorities(path: Optional[str]) -> Optional[str]:
     """The certificates in the file, which must be there from the beginning."""
     if path is None:
         return None
-    from .._outside.port import read_file
     from .._protocols.identity_binding import certificates
 
     try:

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._values import settings
+from .._values.messages import ALONE
 
 if TYPE_CHECKING:
     from .._values.messages import Token, TokenRequest
@@ -61,8 +62,6 @@ def configure_from_environment() -> None:
 
 def log_success(logger: logging.Logger, who: str, ask: TokenRequest, token: Optional[Token]) -> None:
     """A token was acquired."""
-    from .._values.messages import ALONE
-
     logger.log(logging.INFO if ask.context == ALONE else logging.DEBUG, "%s.%s succeeded", who, ask.method)
     if token is not None and logger.isEnabledFor(logging.DEBUG):
         logger.debug("[Authenticated account] %s", describe_token(token.token))
@@ -70,8 +69,6 @@ def log_success(logger: logging.Logger, who: str, ask: TokenRequest, token: Opti
 
 def log_failure(logger: logging.Logger, who: str, ask: TokenRequest, error: BaseException) -> None:
     """No token was acquired."""
-    from .._values.messages import ALONE
-
     logger.log(
         logging.WARNING if ask.context == ALONE else logging.DEBUG,
         "%s.%s failed: %s",

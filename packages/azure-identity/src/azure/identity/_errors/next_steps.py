@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._values.redaction import redacted
 from .help import help_link
 
 if TYPE_CHECKING:
@@ -121,7 +122,6 @@ def assertion_facts(name: str, refusal: Refusal, assertion: str, now: int) -> st
     :param now: this machine's time, epoch seconds.
     """
     from .._protocols.workload_identity import read_assertion
-    from .._values.redaction import redacted
 
     mismatch, outside_validity = refusal.has(*_MISMATCH), refusal.has(*_OUTSIDE_VALIDITY)
     token = read_assertion(assertion) if mismatch or outside_validity else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Hashable, Iterable, Mapping, Optional
 
 from .._cache.refresh_tokens import RefreshTokens
 from .._errors.help import help_link
+from .._protocols.scopes import combined_claims
 from .._values import settings
 from .._values.messages import ALONE, RefreshToken, Token, TokenRequest
 from .entra import EntraFlow
@@ -163,8 +164,6 @@ class UserFlow(EntraFlow):
 
     def _stepped_up(self, ask: TokenRequest, refused: Optional[AuthenticationFailedError]) -> TokenRequest:
         """The request, with what the refusal wants of the sign-in besides."""
-        from .._protocols.scopes import combined_claims
-
         return ask._replace(claims=combined_claims(ask.claims, refused.claims if refused is not None else None))
 
     async def _sign_in(self, io: FlowIO, ask: TokenRequest) -> Token:

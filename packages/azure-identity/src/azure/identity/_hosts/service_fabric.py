@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Mapping
 
+from .._errors.logging import unverified_claims
 from .._protocols.identities import OBJECT_ID, Identity
 from .._values import settings
 from .host import Host
@@ -61,7 +62,6 @@ class ServiceFabricHost(Host):
         )
 
     def confirm(self, identity: Identity, body: Mapping[str, Any], token: Token, response: Response) -> None:
-        from .._errors.logging import unverified_claims
         from .._protocols.managed_identity import same_id
 
         super().confirm(identity, body, token, response)

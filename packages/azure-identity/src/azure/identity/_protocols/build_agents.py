@@ -10,6 +10,7 @@ from typing import Optional
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .._values.messages import Request, Response
+from .._values.redaction import redacted
 from .entra import content_type, json_object
 
 EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
@@ -64,8 +65,6 @@ def parse_oidc(response: Response, member: str, *secrets: str) -> str:
 
 def _excerpt(response: Response, *secrets: str) -> str:
     """How the answer begins, as the end of a sentence."""
-    from .._values.redaction import redacted
-
     text = redacted(" ".join(response.body[:4000].decode("utf-8", "replace").split()), *secrets, limit=1000)
     return f": {text.rstrip('.')}." if text else "."
 
