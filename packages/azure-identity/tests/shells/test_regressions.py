@@ -229,6 +229,20 @@ def test_a_member_that_takes_scopes_only_answers_an_sdk_client() -> None:
     assert chain.get_token("scope/.default").token == chain.get_token_info("scope/.default").token == "mine"
 
 
+@pytest.mark.parametrize("expires_on", [float("inf"), float("nan"), None, "soon", "9999999999"])
+def test_a_token_that_does_not_say_when_it_expires_is_handed_through(expires_on: Any) -> None:
+    """Static credentials of programs say "never"; that ended the chain."""
+
+    class Static:
+        def get_token(self, *scopes: str) -> AccessToken:
+            return AccessToken("mine", expires_on)
+
+    chain = azure.identity.ChainedTokenCredential(Static())
+
+    assert chain.get_token("scope/.default").token == "mine"
+    assert azure.identity.get_bearer_token_provider(Static(), "scope/.default")() == "mine"
+
+
 @pytest.mark.parametrize("method", ["get_token", "get_token_info"])
 def test_a_members_own_token_object_is_handed_through(world: World, method: str) -> None:
     """Subclasses and attributes included, also one that does not say when it expires."""

@@ -260,6 +260,18 @@ def test_a_misspelt_keyword_is_ignored_with_a_warning(package: str, name: str, w
     assert len(caught) == 1
 
 
+def test_a_misspelt_keyword_is_warned_of_once_however_many_credentials_lie_within(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A managed identity that turns out to be a workload's hands its options on."""
+    for variable in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"):
+        monkeypatch.setenv(variable, "login.microsoftonline.com" if variable.endswith("HOST") else "x")
+    with pytest.warns(UserWarning, match="did you mean 'retry_total'") as caught:
+        world.make("ManagedIdentityCredential", retry_totals=1)
+
+    assert len(caught) == 1
+
+
 def test_a_misspelt_exclusion_is_ignored_with_a_warning(world: World) -> None:
     """The chain is as long as it was."""
     with pytest.warns(UserWarning, match="did you mean 'exclude_cli_credential'"):

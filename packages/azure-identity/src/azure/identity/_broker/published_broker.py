@@ -12,9 +12,9 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 from urllib.parse import urlsplit
 
-from .._internal.utils import within_dac
 from .._values.messages import IN_DEFAULT_CHAIN
 from .msal_bridge import MsalHttp, granted, msal, renewed
+from .within_dac import within_dac
 
 if TYPE_CHECKING:
     from .._outside.blocking import BlockingIO

@@ -39,7 +39,7 @@ class AuthorizationCodeFlow(UserFlow):
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: an argument is empty or malformed.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, ...) are accepted too. Source: RFC
     6749, section 4.1.3.
@@ -77,8 +77,7 @@ class AuthorizationCodeFlow(UserFlow):
         if self._code is None:
             raise self._failed(
                 f"{self._who}: the authorization code has been used, and there is no refresh token that works: the "
-                f"person has to sign in again. "
-                f"{help_link('sign-in')}"
+                f"person has to sign in again. {help_link('sign-in')}"
             )
         form = code_form(self._client_id, user_scopes(ask.scopes), self._code, self._redirect_uri, self._proof())
         granted = await self._exchange(io, ask, form)

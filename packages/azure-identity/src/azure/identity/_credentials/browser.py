@@ -55,7 +55,7 @@ class InteractiveBrowserFlow(UserFlow):
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: an argument is malformed.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     Where no browser can be shown to a person (over SSH, in containers) requests raise `CredentialUnavailableError`: use
     `DeviceCodeCredential` there. All keywords of an azure-core pipeline (`transport`, `proxies`, ...) are accepted too.

@@ -139,7 +139,7 @@ class CertificateFlow(EntraFlow):
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: an argument is empty or malformed, or the certificate cannot be used; the message says why.
     :raises OSError: the file cannot be read.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted
     too.

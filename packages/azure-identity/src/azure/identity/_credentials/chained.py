@@ -166,16 +166,20 @@ def token_of(answer: Any) -> Token:
     """A foreign token object as a value of ours. Doubles in tests have attributes of any kind: what is no time is none,
     and a token that does not say when it expires is used once."""
     due, kind = getattr(answer, "refresh_on", None), getattr(answer, "token_type", None)
-    try:
-        expires_on = int(answer.expires_on)
-    except (TypeError, ValueError):
-        expires_on = 0
     return Token(
         answer.token,
-        expires_on,
-        int(due) if isinstance(due, (int, float)) else None,
+        _seconds(answer.expires_on) or 0,
+        _seconds(due) if isinstance(due, (int, float)) else None,
         kind if kind and isinstance(kind, str) else "Bearer",
     )
+
+
+def _seconds(value: Any) -> Optional[int]:
+    """A time as whole seconds, or None if it is none: not given, not a number, or infinite."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def member_name(member: Any) -> str:

@@ -40,7 +40,7 @@ class GitHubActionsFlow(BuildAgentFlow):
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: an argument is missing or malformed.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     Outside such a job requests raise `CredentialUnavailableError`. All keywords of an azure-core pipeline (`transport`,
     `proxies`, `retry_total`, `logging_enable`, ...) are accepted too.

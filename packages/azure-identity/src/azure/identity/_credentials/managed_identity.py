@@ -109,7 +109,7 @@ class ManagedIdentityFlow(Flow):
     :paramtype identity_config: Mapping[str, str]
     :raises ValueError: more than one id is given, or the host has no identities to choose from (Cloud Shell), or
         workload identity is set up without a client id.
-    :raises TypeError: an argument has the wrong type, or a keyword looks like a misspelt one.
+    :raises TypeError: an argument has the wrong type, or an identity keyword looks misspelt.
 
     A host that answers with another identity than the one asked for is refused. Service Fabric knows object ids only,
     Azure Machine Learning client ids only; other ids are refused there before a request is made.

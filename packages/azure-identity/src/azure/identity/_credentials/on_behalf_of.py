@@ -58,7 +58,7 @@ class OnBehalfOfFlow(EntraFlow):
     :paramtype additionally_allowed_tenants: list[str]
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
-    :raises TypeError: no assertion or no proof of the application is given, or a keyword looks like a misspelt one.
+    :raises TypeError: no assertion or no proof of the application is given, or an identity keyword looks misspelt.
     :raises ValueError: more than one proof is given, or an argument is malformed.
 
     When the service demands more of the user (Conditional Access), the error's `claims` hold the challenge to send back
@@ -163,8 +163,7 @@ class OnBehalfOfFlow(EntraFlow):
         if not isinstance(assertion, str) or not assertion:
             raise self._failed(
                 f"{self._who}: the callback 'client_assertion_func' must return the assertion as a non-empty str, "
-                f"but it returned {type(assertion).__name__}. "
-                f"{help_link('assertion-callback')}"
+                f"but it returned {type(assertion).__name__}. {help_link('assertion-callback')}"
             )
         return assertion_proof(assertion)
 

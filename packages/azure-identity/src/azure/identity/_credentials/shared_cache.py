@@ -47,7 +47,7 @@ class SharedTokenCacheFlow(EntraFlow):
         any. Default: none.
     :paramtype additionally_allowed_tenants: list[str]
     :raises ValueError: an argument is malformed.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
     """
 
     def __init__(

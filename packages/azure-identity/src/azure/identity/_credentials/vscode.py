@@ -32,7 +32,7 @@ class VisualStudioCodeFlow(SilentBrokerFlow):
     :keyword additionally_allowed_tenants: tenants besides `tenant_id` that a caller may request tokens from; `*` allows
         any. Default: none.
     :paramtype additionally_allowed_tenants: list[str]
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     Other keywords are those of `azure.identity.broker.InteractiveBrowserBrokerCredential`.
     """

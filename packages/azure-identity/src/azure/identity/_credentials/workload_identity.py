@@ -65,7 +65,7 @@ class WorkloadIdentityFlow(EntraFlow):
     :keyword cache_persistence_options: where tokens are kept beyond the process. Default: in memory only.
     :paramtype cache_persistence_options: ~azure.identity.TokenCachePersistenceOptions
     :raises ValueError: one of the first three is neither given nor set, or an argument or variable is malformed.
-    :raises TypeError: a keyword looks like a misspelt one.
+    :raises TypeError: an identity keyword looks misspelt.
 
     All keywords of an azure-core pipeline (`transport`, `proxies`, `retry_total`, `logging_enable`, ...) are accepted
     too. A token file that is missing or holds no token makes a request raise `CredentialUnavailableError`.

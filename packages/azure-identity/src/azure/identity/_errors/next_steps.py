@@ -43,8 +43,7 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     (
         (700027, 700030),
         "The certificate is not registered with the application, or the assertion's signature does not match it. "
-        "Upload the certificate's public part under Certificates & secrets, "
-        "or use the certificate that is registered.",
+        "Upload the certificate's public part under Certificates & secrets, or use the certificate that is registered.",
         "certificate-refused",
     ),
     (
@@ -55,8 +54,7 @@ _STEPS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     (
         _MISMATCH,
         "No federated credential of the application matches the assertion. Compare its issuer, subject and audience "
-        "with those configured under Certificates & secrets, "
-        "Federated credentials.",
+        "with those configured under Certificates & secrets, Federated credentials.",
         "federated-credential",
     ),
     (

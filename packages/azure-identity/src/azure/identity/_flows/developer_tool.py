@@ -148,8 +148,7 @@ class DeveloperToolFlow(Flow):
         except TimedOut as error:
             raise self._unavailable(
                 f"{self._who}: Timed out waiting for {self._tool}: {error}. A cold start can take that long; create "
-                f"the credential with a larger process_timeout. "
-                f"{help_link(self._help)}"
+                f"the credential with a larger process_timeout. {help_link(self._help)}"
             ) from error
         except CannotRun as error:
             raise self._unavailable(

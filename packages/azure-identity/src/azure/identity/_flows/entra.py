@@ -177,8 +177,8 @@ class EntraFlow(Flow):
                     f"{self._who}: the authority {authority.url} could not be confirmed: {reason}. If it is an "
                     "authority you trust, "
                     "such as that of a private cloud, create the credential with disable_instance_discovery=True. "
-                    f"Otherwise check the 'authority' "
-                    f"keyword and {settings.AUTHORITY_HOST}. {help_link('unknown-authority')}",
+                    f"Otherwise check the 'authority' keyword and {settings.AUTHORITY_HOST}. "
+                    f"{help_link('unknown-authority')}",
                     response.raw,
                 )
             _confirmed_hosts.add(authority.host)
@@ -225,9 +225,8 @@ class EntraFlow(Flow):
     def _unusable(self, url: str, reason: str, response: Response) -> AuthenticationFailedError:
         return self._failed(
             f"{self._who}: {url} gave no usable answer: {reason}. Something else than Microsoft Entra ID may be "
-            f"answering (a proxy, a sign-in page of the network), "
-            f"or the authority may be wrong ({settings.AUTHORITY_HOST}). "
-            f"{help_link('unusable-answer')}",
+            "answering (a proxy, a sign-in page of the network), or the authority may be wrong "
+            f"({settings.AUTHORITY_HOST}). {help_link('unusable-answer')}",
             response.raw,
             correlation_id=response.headers.get("client-request-id"),
         )

@@ -197,15 +197,11 @@ def uncached(token: Token) -> Entry:
 def split_options(
     owner: str, given: Mapping[str, Any], parameters: tuple[str, ...] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The credential's own options and those of its pipeline. Refuses near misses of known names."""
+    """The credential's own options and those of its pipeline, without those that mean nothing (see `check_unknown`)."""
     if not given:
         return {}, {}
-    settings.check_unknown(owner, given, parameters)
+    apart = (*settings.CREDENTIAL_OPTIONS, *settings.check_unknown(owner, given, parameters))
     settings.refuse_line_breaks(given)
     own = {name: value for name, value in given.items() if name in settings.CREDENTIAL_OPTIONS}
-    pipeline = {
-        name: value
-        for name, value in given.items()
-        if name not in settings.CREDENTIAL_OPTIONS and not name.startswith("_")
-    }
+    pipeline = {name: value for name, value in given.items() if name not in apart and not name.startswith("_")}
     return own, pipeline

@@ -320,7 +320,7 @@ class SyncSignIn:
         :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
         :raises ~azure.identity.CredentialUnavailableError: it could not begin.
         :raises ValueError: a scope, the tenant or the claims are malformed.
-        :raises TypeError: `scopes` is a single string, or a keyword looks like a misspelt one.
+        :raises TypeError: `scopes` is a single string, or an identity keyword looks misspelt.
         """
         shell: Any = self
         ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae, kwargs)
@@ -357,7 +357,7 @@ class AsyncSignIn:
         :raises ~azure.core.exceptions.ClientAuthenticationError: the sign-in failed; `message` says why.
         :raises ~azure.identity.CredentialUnavailableError: it could not begin.
         :raises ValueError: a scope, the tenant or the claims are malformed.
-        :raises TypeError: `scopes` is a single string, or a keyword looks like a misspelt one.
+        :raises TypeError: `scopes` is a single string, or an identity keyword looks misspelt.
         """
         shell: Any = self
         ask = shell._asked_to_sign_in(scopes, claims, tenant_id, enable_cae, kwargs)

@@ -77,8 +77,7 @@ class ServiceFabricHost(Host):
         if error.kind == "tls":
             return self.failed(
                 f"{self.name} ({error.url}) is not trusted: {error.reason}. Its certificate must have the thumbprint "
-                f"in {settings.IDENTITY_SERVER_THUMBPRINT}. "
-                f"The secret was not sent."
+                f"in {settings.IDENTITY_SERVER_THUMBPRINT}. The secret was not sent."
             )
         return super().unreachable(error)
 

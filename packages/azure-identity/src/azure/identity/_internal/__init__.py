@@ -35,10 +35,6 @@ def validate_tenant_id(tenant_id: Optional[str]) -> None:
 
 def validate_scope(scope: str) -> None:
     """Raise ValueError if a scope cannot be handed to a developer tool."""
-    import re
+    from .._flows.developer_tool import validate_tool_scopes
 
-    if not re.fullmatch(r"[0-9a-zA-Z_.:/-]+", scope):
-        raise ValueError(
-            f"An invalid scope was provided: {scope!r}. Only letters, digits, underscores, periods, colons, slashes "
-            "and hyphens are allowed."
-        )
+    validate_tool_scopes((scope,), "validate_scope")

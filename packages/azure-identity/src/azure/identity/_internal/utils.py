@@ -1,12 +1,7 @@
-"""Kept for azure-identity-broker, which reads `within_dac`.
-
-Whether a credential runs inside a chain is told to it with each request (`TokenRequest.context`); no credential of this
-package looks here. The variable is set only while a credential of the published broker package is asked.
-"""
+"""Kept for azure-identity-broker, which reads `within_dac` from here."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from .._broker.within_dac import within_dac
 
-within_dac: ContextVar[bool] = ContextVar("within_dac", default=False)
-"""Whether a member of `DefaultAzureCredential` that belongs to another package is being asked."""
+__all__ = ["within_dac"]

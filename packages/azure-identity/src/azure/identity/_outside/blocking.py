@@ -81,8 +81,7 @@ class BlockingIO(Port):
                 result.close()
             raise TypeError(
                 f"{getattr(function, '__qualname__', function)!s} is asynchronous, and a credential of azure.identity "
-                "cannot await it. "
-                "Give it to the credential of the same name in azure.identity.aio."
+                "cannot await it. Give it to the credential of the same name in azure.identity.aio."
             )
         return result
 

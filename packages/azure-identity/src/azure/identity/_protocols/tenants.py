@@ -22,9 +22,8 @@ def validate_tenant(tenant: Optional[str], parameter: str = "tenant_id") -> str:
     if not isinstance(tenant, str) or not _TENANT.match(tenant) or ".." in tenant:
         raise ValueError(
             f"{parameter} is invalid: {tenant!r}. Expected a tenant id (a GUID) or a domain name of the tenant, "
-            "such as 'contoso.onmicrosoft.com'. "
-            "You can find them in the Azure portal under Microsoft Entra ID, Overview: "
-            "https://learn.microsoft.com/partner-center/find-ids-and-domain-names"
+            "such as 'contoso.onmicrosoft.com'. You can find them in the Azure portal under Microsoft Entra ID, "
+            "Overview: https://learn.microsoft.com/partner-center/find-ids-and-domain-names"
         )
     return tenant
 
