@@ -238,3 +238,16 @@ def test_what_a_reason_and_the_list_both_say_is_said_once(said: str) -> None:
     lines = report("Chain", [_attempt("A", COULD_NOT_TRY, said)], []).splitlines()
 
     assert lines[2:4] == ["\tA: not here.", "\t\t[could not try, 12 ms] Help: docs/x.md#y"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('{"error": "x", "access_token": "secret", "n": 1}', '{"error": "x", "access_token": "***", "n": 1}'),
+        ("grant_type=a&client_secret=secret&scope=s", "grant_type=a&client_secret=***&scope=s"),
+        ("Authorization: Bearer secret, Accept: */*", "Authorization: Bearer ***, Accept: */*"),
+    ],
+)
+def test_what_is_not_secret_stays_as_it_was(said: str, shown: str) -> None:
+    """A message without its reason helps nobody."""
+    assert redacted(said) == shown

@@ -270,3 +270,42 @@ def test_a_members_own_token_object_is_handed_through(world: World, method: str)
     chain = world.make("ChainedTokenCredential", member)
 
     assert world.ask(getattr(chain, method), "scope/.default") is answer
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_a_fork_while_the_locks_of_http_are_held() -> None:
+    """The thread that held them does not exist in the child, and no pipe of the parent's event loop serves there."""
+    import subprocess
+    import sys
+    import textwrap
+
+    program = """
+    import asyncio, os, sys
+    from azure.identity._outside.http import pipes, suspending_pool, trust
+
+    loop = asyncio.new_event_loop()
+    suspending_pool._async_pipes.setdefault(loop, {})["key"] = "the parent's"
+    trust._contexts_lock.acquire()
+    pipes.lock().acquire()
+    child = os.fork()
+    if not child:
+        import faulthandler
+        faulthandler.dump_traceback_later(20, exit=True)
+        trust.tls_context({"connection_verify": False}, None, "urllib3")
+        import threading
+        free = []
+        thread = threading.Thread(target=lambda: free.append(pipes.lock().acquire(timeout=5)))
+        thread.start()
+        thread.join()
+        os._exit(0 if free == [True] and not suspending_pool._async_pipes else 3)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
